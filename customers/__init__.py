@@ -1,0 +1,1 @@
+"""What is kept: organisations, areas, customers, usage; the table of items; lookup; demo data."""

@@ -1,0 +1,20 @@
+"""Admin classes of organisations and areas. Customers have none: they are read by one path alone."""
+
+from config.model_admin import PortalModelAdmin
+
+
+class OrganizationAdmin(PortalModelAdmin):
+    list_display = ["name", "name_en", "kind"]
+    list_filter = ["kind"]
+    fields = ["name", "name_en", "kind"]
+
+    def get_readonly_fields(self, request, obj=None):
+        return ["kind"] if obj else []
+
+
+class ServiceAreaAdmin(PortalModelAdmin):
+    list_display = ["code", "name", "name_kana", "name_en", "prefecture"]
+    list_filter = ["prefecture"]
+    search_fields = ["name", "name_kana", "code"]
+    fields = ["code", "name", "name_kana", "name_en", "prefecture"]
+    readonly_fields = ["code", "prefecture"]

@@ -1,0 +1,30 @@
+"""Keys by which a page links to a customer: made for one person, signed, and dead after a working day.
+
+A customer is opened from a result that the person was shown, not by counting numbers in a URL.
+"""
+
+from django.core import signing
+
+from access.errors import Denied
+from access.people import Person
+
+#: Seconds for which a link to a customer works.
+MAX_AGE = 12 * 60 * 60
+
+
+def _signer(person: Person) -> signing.TimestampSigner:
+    return signing.TimestampSigner(salt=f"customer shown to {person.pk}")
+
+
+def make(person: Person, customer_pk: int, inquiry_id: int | None) -> str:
+    """The key by which `person` opens the customer, for the inquiry if there is one."""
+    return _signer(person).sign(f"{customer_pk}-{inquiry_id or 0}")
+
+
+def read(person: Person, key: str) -> tuple[int, int | None]:
+    """Customer's and inquiry's primary keys; Denied for a key that is forged, old or another person's."""
+    try:
+        customer, inquiry = _signer(person).unsign(key, max_age=MAX_AGE).split("-")
+    except signing.BadSignature:
+        raise Denied("customer_unknown") from None
+    return int(customer), int(inquiry) or None

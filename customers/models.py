@@ -1,0 +1,155 @@
+"""What the network operator keeps: organisations, service areas, customers, usage. Facts, no rules."""
+
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import get_language, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+
+class Organization(models.Model):
+    """A company (事業者). Its kind never changes: the database refuses it (migration 0002)."""
+
+    class Kind(models.TextChoices):
+        NETWORK_OPERATOR = "network_operator", _("Network operator")
+        AFFILIATE_RETAILER = "affiliate_retailer", _("Affiliate retailer")
+        RETAILER = "retailer", _("Retailer")
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    name_en = models.CharField(_("name in English"), max_length=100, blank=True)
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind)
+
+    class Meta:
+        verbose_name = _("organisation")
+        verbose_name_plural = _("organisations")
+        constraints = [
+            models.CheckConstraint(
+                name="organization_kind_known",
+                condition=Q(kind__in=["network_operator", "affiliate_retailer", "retailer"]),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return in_language(self.name, self.name_en)
+
+
+class ServiceArea(models.Model):
+    """A municipality that the operator serves (供給エリア): the unit of scope and of permission."""
+
+    code = models.CharField(_("code (JIS X 0402)"), max_length=5, unique=True)
+    name = models.CharField(_("name"), max_length=50)
+    name_kana = models.CharField(_("name in kana"), max_length=100)
+    name_en = models.CharField(_("name in English"), max_length=100)
+    prefecture = models.CharField(_("prefecture"), max_length=10)
+
+    class Meta:
+        verbose_name = _("service area")
+        verbose_name_plural = _("service areas")
+        ordering = ["code"]
+        permissions = [("consult_servicearea", "Can consult customers of the area")]
+        constraints = [
+            models.CheckConstraint(name="area_code_is_jis_x_0402", condition=Q(code__regex=r"^[0-9]{5}$"))
+        ]
+
+    def __str__(self) -> str:
+        return in_language(self.name, self.name_en)
+
+
+class Customer(models.Model):
+    """One contract at one supply point, with the items of the table in `customers.disclosure`.
+
+    Never handed to a view: `customers.reading` gives values with the allowed fields alone. The keys
+    at the end are what lookups compare with, filled by `customers.normalising`.
+    """
+
+    class Voltage(models.TextChoices):
+        LOW = "low", _("Low voltage")
+        HIGH = "high", _("High voltage")
+        EXTRA_HIGH = "extra_high", _("Extra-high voltage")
+
+    class MenuCategory(models.TextChoices):
+        REGULATED = "regulated", pgettext_lazy("menu", "Regulated")
+        FREE = "free", pgettext_lazy("menu", "Free")
+
+    supply_point_number = models.CharField(_("supply point number"), max_length=22, unique=True)
+    area = models.ForeignKey(ServiceArea, models.PROTECT, verbose_name=_("service area"))
+    name = models.CharField(max_length=100)
+    name_kana = models.CharField(max_length=200)
+    address = models.CharField(max_length=200)
+    phone = models.CharField(max_length=20)
+    voltage = models.CharField(max_length=10, choices=Voltage)
+    retailer = models.ForeignKey(Organization, models.PROTECT, related_name="customers")
+    menu_category = models.CharField(max_length=10, choices=MenuCategory)
+    service_menu = models.CharField(max_length=50)
+    contracted_capacity_kva = models.DecimalField(max_digits=9, decimal_places=1, null=True)
+    contracted_power_kw = models.DecimalField(max_digits=9, decimal_places=1, null=True)
+    power_factor_percent = models.PositiveSmallIntegerField(null=True)
+    fit_started_on = models.DateField(null=True)
+    generator_output_kw = models.DecimalField(max_digits=9, decimal_places=1, null=True)
+
+    phone_key = models.CharField(max_length=20)
+    kana_key = models.CharField(max_length=200)
+    name_key = models.CharField(max_length=100)
+    address_key = models.CharField(max_length=200)
+
+    class Meta:
+        verbose_name = _("customer")
+        verbose_name_plural = _("customers")
+        default_permissions = ()
+        permissions = [("look_up_customer", "Can look a customer up")]
+        constraints = [
+            models.CheckConstraint(
+                name="supply_point_number_is_22_digits",
+                condition=Q(supply_point_number__regex=r"^[0-9]{22}$"),
+            ),
+            models.CheckConstraint(
+                name="customer_voltage_known",
+                condition=Q(voltage__in=["low", "high", "extra_high"]),
+            ),
+            models.CheckConstraint(
+                name="customer_menu_category_known",
+                condition=Q(menu_category__in=["regulated", "free"]),
+            ),
+            models.CheckConstraint(
+                name="customer_power_factor_is_a_percentage",
+                condition=Q(power_factor_percent__isnull=True) | Q(power_factor_percent__lte=100),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["phone_key"], name="customer_phone_key"),
+            models.Index(OpClass("kana_key", "text_pattern_ops"), name="customer_kana_key"),
+            models.Index(OpClass("name_key", "text_pattern_ops"), name="customer_name_key"),
+            GinIndex(
+                fields=["address_key"],
+                opclasses=["gin_trgm_ops"],
+                name="customer_address_key",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.supply_point_number
+
+
+class MonthlyUsage(models.Model):
+    """What a customer used in a month, in kWh."""
+
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="monthly_usage")
+    month = models.DateField(_("month"))
+    kwh = models.PositiveIntegerField(_("kWh"))
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["customer", "month"], name="usage_once_a_month"),
+            models.CheckConstraint(name="usage_month_is_its_first_day", condition=Q(month__day=1)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.customer_id} {self.month:%Y-%m}"
+
+
+def in_language(japanese: str, english: str) -> str:
+    """A proper name for the active language: the English one on English pages, where there is one."""
+    if english and (get_language() or "ja").startswith("en"):
+        return english
+    return japanese
