@@ -1,0 +1,149 @@
+"""Admin classes of people, offices and contracts: Django's own pages over what is kept by hand."""
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from access.models import DelegationContract, Person, Role
+from config.model_admin import PortalModelAdmin
+
+
+class PersonForm(forms.ModelForm):
+    """One role each; the database has the last word on which organisation a role belongs to."""
+
+    class Meta:
+        model = Person
+        fields = [
+            "username",
+            "name",
+            "email",
+            "organization",
+            "role",
+            "office",
+            "is_active",
+        ]
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if "role" in self.fields:
+            self.fields["role"].choices = [c for c in Role.choices if c[0] != Role.SYSTEM]
+        if "organization" in self.fields:
+            self.fields["organization"].required = True
+
+    def clean(self):
+        cleaned = super().clean()
+        check_role_fits(self, cleaned)
+        return cleaned
+
+
+class NewPersonForm(AdminUserCreationForm):
+    class Meta:
+        model = Person
+        fields = ["username", "name", "email", "organization", "role", "office"]
+
+    __init__ = AdminUserCreationForm.__init__
+
+    def clean(self):
+        cleaned = super().clean()
+        check_role_fits(self, cleaned)
+        return cleaned
+
+
+def check_role_fits(form: forms.ModelForm, cleaned: dict) -> None:
+    """Adds an error beside the field where role, organisation and office do not fit (table: roles)."""
+    from access.roles import ROLES
+
+    role, organization = cleaned.get("role"), cleaned.get("organization")
+    kinds = {r.role: r.belongs_to for r in ROLES}.get(role)
+    if organization and kinds and organization.kind not in kinds:
+        form.add_error("role", _("This role does not belong to an organisation of that kind."))
+    if role == Role.OPERATOR and not cleaned.get("office"):
+        form.add_error("office", _("An operator works in an office: choose which."))
+
+
+class PersonAdmin(PortalModelAdmin, UserAdmin):
+    form = PersonForm
+    add_form = NewPersonForm
+    list_display = ["username", "name", "organization", "role", "office", "is_active"]
+    list_filter = ["role", "organization", "is_active"]
+    search_fields = ["username", "name"]
+    ordering = ["username"]
+    list_select_related = ["organization", "office"]
+    filter_horizontal = ()
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    "username",
+                    "name",
+                    "email",
+                    "organization",
+                    "role",
+                    "office",
+                    "is_active",
+                ]
+            },
+        )
+    ]
+    add_fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    "username", "name", "email", "organization", "role", "office",
+                    "usable_password", "password1", "password2",
+                ]
+            },
+        )
+    ]  # fmt: skip
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).exclude(role=Role.SYSTEM)
+
+
+class OfficeAdmin(PortalModelAdmin):
+    list_display = ["name", "name_en"]
+    fields = ["name", "name_en"]
+
+
+class ContractForm(forms.ModelForm):
+    delegated_items = forms.MultipleChoiceField(
+        label=DelegationContract._meta.get_field("delegated_items").verbose_name,
+        choices=DelegationContract._meta.get_field("delegated_items").base_field.choices,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("At most the items that are indispensable in an emergency; no contract delegates more."),
+    )
+
+    def clean(self):
+        cleaned = super().clean()
+        starts, ends = cleaned.get("starts_at"), cleaned.get("ends_at")
+        if starts and ends and ends <= starts:
+            self.add_error("ends_at", _("A contract ends after it starts."))
+        if cleaned.get("delegator") and cleaned.get("delegator") == cleaned.get("delegate"):
+            self.add_error("delegate", _("Nobody delegates to themself."))
+        return cleaned
+
+
+class ContractAdmin(PortalModelAdmin):
+    form = ContractForm
+    list_display = ["title", "delegate", "starts_at", "ends_at", "state", "roster_link"]
+    list_select_related = ["delegate"]
+    fields = [
+        "title", "delegator", "delegate", "starts_at", "ends_at", "delegated_items", "max_grant_hours",
+    ]  # fmt: skip
+
+    @admin.display(description=_("state"))
+    def state(self, contract):
+        if contract.ended_at:
+            return _("ended")
+        return _("suspended") if contract.suspended_at else _("concluded")
+
+    @admin.display(description=_("roster"))
+    def roster_link(self, contract):
+        url = reverse("portal:roster", args=[contract.pk])
+        return format_html('<a href="{}">{}</a>', url, _("Roster"))

@@ -1,0 +1,56 @@
+"""What every page says: 平常時 or 災害等非常時, and the way through the portal for the person's role."""
+
+from django.utils.translation import gettext_lazy as _
+
+from access import policy
+from access.models import Emergency, Grant
+from access.people import Role
+
+#: Pages and their names, in the order of the work; `access.pages` says who may open them.
+NAVIGATION = (
+    ("portal:index", _("Home")),
+    ("portal:inquiries", _("Inquiries")),
+    ("portal:lookup", _("Customer lookup")),
+    ("portal:emergencies", _("Emergencies")),
+    ("portal:access_delegationcontract_changelist", _("Contracts and rosters")),
+    ("portal:history", _("History")),
+    ("portal:access_person_changelist", _("People")),
+    ("portal:customers_organization_changelist", _("Organisations")),
+    ("portal:access_office_changelist", _("Offices")),
+    ("portal:customers_servicearea_changelist", _("Service areas")),
+    ("portal:disclosure_table", _("Table of items")),
+)
+
+
+def band(request) -> dict:
+    """Template context: the open emergencies with their live grants, and the navigation."""
+    person = getattr(request, "user", None)
+    if person is None:
+        return {}
+    emergencies = list(Emergency.objects.open().prefetch_related("areas").order_by("expires_at"))
+    return {
+        "open_emergencies": emergencies,
+        "live_grant_count": _live_grants(person) if emergencies else None,
+        "navigation": [
+            {"page": page, "label": label}
+            for page, label in NAVIGATION
+            if person.is_authenticated and _opens(person, page)
+        ],
+    }
+
+
+def _live_grants(person) -> int | None:
+    """How many grants are live: for the operator's own staff all, for a contractor their own."""
+    if not person.is_authenticated or person.role == Role.RETAILER:
+        return None
+    live = Grant.objects.live()
+    if person.role == Role.CONTRACTOR:
+        live = live.filter(roster_entry__person=person)
+    return live.count()
+
+
+def _opens(person, page: str) -> bool:
+    # A contractor looks callers up from an inquiry, never from the bare lookup page.
+    if page == "portal:lookup" and person.role == Role.CONTRACTOR:
+        return False
+    return policy.may_open(person, page)

@@ -1,0 +1,72 @@
+"""Calls taken: a contractor looks nobody up without one."""
+
+from auditlog.context import disable_auditlog
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from access import policy
+from access.errors import AlreadyDone, Denied
+from access.lifecycle import database_now
+from access.models import Inquiry, Person, Role
+from audit import recording
+
+
+def of_person(person: Person):
+    """The person's own inquiries, open ones first; a contractor's only while they are called for.
+
+    Raises Denied for a contractor without a live grant: what callers said in an emergency is not
+    theirs to read afterwards.
+    """
+    mine = Inquiry.objects.filter(taken_by=person).select_related("emergency")
+    if person.role == Role.CONTRACTOR:
+        policy.check_contractor_is_called_for(person)
+        mine = mine.filter(emergency__in=policy.live_emergencies_of(person))
+    return mine.order_by("-closed_at", "-pk")
+
+
+def own(person: Person, pk: int) -> Inquiry:
+    """One of the person's own inquiries; Denied if it is somebody else's or does not exist."""
+    inquiry = of_person(person).filter(pk=pk).first()
+    if inquiry is None:
+        raise Denied("inquiry_not_yours")
+    return inquiry
+
+
+@transaction.atomic
+def take(by: Person, inquiry: Inquiry) -> Inquiry:
+    """Saves the inquiry with `by` as its taker. A contractor's belongs to an emergency live for them."""
+    policy.check_may(by, "access.take_inquiry")
+    if by.role == Role.CONTRACTOR:
+        rows = policy.check_contractor_is_called_for(by)
+        if inquiry.emergency_id not in {row["emergency_id"] for row in rows}:
+            raise Denied("no_grant", emergency_id=inquiry.emergency_id)
+    inquiry.taken_by = by
+    with disable_auditlog():
+        inquiry.save()
+    recording.decision(
+        "inquiry.taken",
+        inquiry,
+        inquiry_id=inquiry.pk,
+        emergency_id=inquiry.emergency_id,
+        detail={"inquiry_kind": inquiry.kind},
+    )
+    return inquiry
+
+
+@transaction.atomic
+def close(by: Person, pk: int) -> Inquiry:
+    """Closes an own inquiry: nothing more is looked up for it. Raises Denied or AlreadyDone."""
+    inquiry = own(by, pk)
+    inquiry = Inquiry.objects.select_for_update().get(pk=inquiry.pk)
+    if inquiry.closed_at:
+        raise AlreadyDone(_("This inquiry is closed already."))
+    inquiry.closed_at = database_now()
+    with disable_auditlog():
+        inquiry.save(update_fields=["closed_at"])
+    recording.decision(
+        "inquiry.closed",
+        inquiry,
+        inquiry_id=inquiry.pk,
+        emergency_id=inquiry.emergency_id,
+    )
+    return inquiry

@@ -1,0 +1,48 @@
+"""The gate that every request passes: the page table before the view, refusals after it."""
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.shortcuts import render
+from django.urls import reverse
+
+from access import policy
+from access.errors import Denied
+from audit import recording
+
+#: A page is kept by no browser or proxy: every page of the portal may hold a customer.
+NO_STORE = "no-store, private"
+
+
+class PolicyGate:
+    """Asks the policy before each view; turns a refusal into a page, written into the history first."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        response = self.get_response(request)
+        if request.resolver_match is not None:
+            response["Cache-Control"] = NO_STORE
+        return response
+
+    def process_view(self, request, view, args, kwargs):
+        try:
+            policy.check_page(request.user, request.resolver_match.view_name)
+        except Denied as denied:
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path(), reverse("portal:login"))
+            return _refuse(request, denied)
+        return None
+
+    def process_exception(self, request, error):
+        # The view's transaction is rolled back by now, so the entry needs, and gets, one of its own.
+        if isinstance(error, Denied):
+            return _refuse(request, error)
+        if isinstance(error, PermissionDenied):
+            return _refuse(request, Denied("role"))
+        return None
+
+
+def _refuse(request, denied: Denied):
+    recording.denial(request.user, denied.reason, path=request.path, **denied.facts)
+    return render(request, "portal/denied.html", {"denied": denied}, status=denied.status)

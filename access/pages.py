@@ -1,0 +1,60 @@
+"""Which permission each page needs, by URL name: a literal table, and what it lacks is refused.
+
+`config.checks` fails the start (and the suite) if a URL of the portal is missing here.
+"""
+
+#: Reached without signing in.
+ANYBODY = "anybody"
+#: Reached by whoever is signed in, whatever the role.
+SIGNED_IN = "signed in"
+
+# fmt: off
+PAGES = {
+    # the process
+    "healthz":                                    ANYBODY,
+    "readyz":                                     ANYBODY,
+    "set_language":                               ANYBODY,
+    # signing in and out
+    "portal:login":                               ANYBODY,
+    "portal:logout":                              SIGNED_IN,
+    "portal:password_change":                     SIGNED_IN,
+    "portal:password_change_done":                SIGNED_IN,
+    "portal:jsi18n":                              SIGNED_IN,
+    # everybody's
+    "portal:index":                               SIGNED_IN,
+    "portal:disclosure_table":                    SIGNED_IN,
+    # looking callers up
+    "portal:inquiries":                           "access.take_inquiry",
+    "portal:take_inquiry":                        "access.take_inquiry",
+    "portal:inquiry":                             "access.take_inquiry",
+    "portal:close_inquiry":                       "access.take_inquiry",
+    "portal:lookup":                              "customers.look_up_customer",
+    "portal:customer":                            "customers.look_up_customer",
+    # emergencies and contracts
+    "portal:emergencies":                         "access.view_emergency",
+    "portal:emergency":                           "access.view_emergency",
+    "portal:declare_emergency":                   "access.declare_emergency",
+    "portal:end_emergency":                       "access.end_emergency",
+    "portal:roster":                              "access.view_delegationcontract",
+    "portal:add_to_roster":                       "access.keep_roster",
+    "portal:remove_from_roster":                  "access.keep_roster",
+    "portal:access_delegationcontract_changelist": "access.view_delegationcontract",
+    "portal:access_delegationcontract_add":       "access.add_delegationcontract",
+    "portal:access_delegationcontract_change":    "access.view_delegationcontract",
+    # the history
+    "portal:history":                             "audit.read_history",
+    "portal:history_entry":                       "audit.read_history",
+    # accounts and organisations
+    "portal:access_person_changelist":            "access.view_person",
+    "portal:access_person_add":                   "access.add_person",
+    "portal:access_person_change":                "access.view_person",
+    "portal:auth_user_password_change":           "access.change_person",
+    "portal:access_office_changelist":            "access.view_office",
+    "portal:access_office_change":                "access.view_office",
+    "portal:customers_organization_changelist":   "customers.view_organization",
+    "portal:customers_organization_add":          "customers.add_organization",
+    "portal:customers_organization_change":       "customers.view_organization",
+    "portal:customers_servicearea_changelist":    "customers.view_servicearea",
+    "portal:customers_servicearea_change":        "customers.view_servicearea",
+}
+# fmt: on

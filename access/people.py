@@ -1,0 +1,157 @@
+"""People and offices: who there is. The tables are facts; `access.roles` says what a role may do."""
+
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import Group, PermissionsMixin
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.contrib.sessions.base_session import AbstractBaseSession, BaseSessionManager
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from customers.models import Organization, in_language
+
+
+class Role(models.TextChoices):
+    OPERATOR = "operator", _("Operator")
+    CONTRACTOR = "contractor", _("Contractor")
+    SUPERVISOR = "supervisor", _("Supervisor")
+    AUDITOR = "auditor", _("Auditor")
+    RETAILER = "retailer", _("Retailer (switching)")
+    ADMINISTRATOR = "administrator", _("Administrator")
+    SYSTEM = "system", _("System")
+
+
+class Office(models.Model):
+    """An office of the network operator; its group holds the areas that its operators may consult."""
+
+    name = models.CharField(_("name"), max_length=50, unique=True)
+    name_en = models.CharField(_("name in English"), max_length=100)
+    group = models.OneToOneField(Group, models.PROTECT, editable=False)
+
+    class Meta:
+        verbose_name = _("office")
+        verbose_name_plural = _("offices")
+
+    def __str__(self) -> str:
+        return in_language(self.name, self.name_en)
+
+
+class PersonManager(BaseUserManager):
+    def create_user(self, username: str, password: str | None = None, **fields: Any) -> "Person":
+        """A new person; without a password nobody can sign in as them."""
+        person = self.model(username=self.model.normalize_username(username), **fields)
+        person.set_password(password)
+        person.save(using=self._db)
+        return person
+
+    def system(self) -> "Person":
+        """The actor of what time does: it has no organisation, no password and no rights."""
+        return self.get(role=Role.SYSTEM)
+
+
+class Person(AbstractBaseUser):
+    """Somebody who signs in. One role each; groups follow role and office by a database trigger.
+
+    Nobody is a superuser: no column could say so. A person is closed (`is_active` off), never deleted.
+    """
+
+    username = models.CharField(
+        _("username"),
+        max_length=150,
+        unique=True,
+        validators=[UnicodeUsernameValidator()],
+    )
+    name = models.CharField(_("name"), max_length=150)
+    email = models.EmailField(_("email"), blank=True)
+    organization = models.ForeignKey(
+        Organization,
+        models.PROTECT,
+        null=True,
+        verbose_name=_("organisation"),
+        related_name="people",
+    )
+    role = models.CharField(_("role"), max_length=20, choices=Role)
+    office = models.ForeignKey(
+        Office,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        verbose_name=_("office"),
+        related_name="people",
+    )
+    is_active = models.BooleanField(
+        _("active"),
+        default=True,
+        help_text=_("Take the mark away to close the account."),
+    )
+    joined_at = models.DateTimeField(_("joined"), db_default=Now(), editable=False)
+    groups = models.ManyToManyField(Group, editable=False, related_name="user_set", related_query_name="user")
+
+    is_superuser = False
+    is_staff = True
+
+    USERNAME_FIELD = "username"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: list[str] = []
+    objects = PersonManager()
+
+    # Django's own, without the superuser's short cut: there is none to take
+    has_perm = PermissionsMixin.has_perm
+    has_perms = PermissionsMixin.has_perms
+    has_module_perms = PermissionsMixin.has_module_perms
+    get_all_permissions = PermissionsMixin.get_all_permissions
+    get_group_permissions = PermissionsMixin.get_group_permissions
+
+    class Meta:
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+        ordering = ["username"]
+        constraints = [
+            models.CheckConstraint(name="person_role_known", condition=Q(role__in=Role.values)),
+            models.CheckConstraint(
+                name="person_belongs_to_an_organization_unless_the_system",
+                condition=Q(role="system", organization__isnull=True)
+                | (~Q(role="system") & Q(organization__isnull=False)),
+            ),
+            models.CheckConstraint(
+                name="operator_has_an_office",
+                condition=~Q(role="operator") | Q(office__isnull=False),
+            ),
+            models.UniqueConstraint(name="one_system", fields=["role"], condition=Q(role="system")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.username})"
+
+    def get_full_name(self) -> str:
+        return self.name
+
+    def get_short_name(self) -> str:
+        return self.name
+
+
+class SessionManager(BaseSessionManager):
+    def expired(self):
+        """Sessions past their time: nothing honours them, the sweep clears them away."""
+        return self.filter(expire_date__lt=Now())
+
+
+class Session(AbstractBaseSession):
+    """A signed-in browser, with whose it is, so that an ending can close it."""
+
+    person = models.ForeignKey(Person, models.CASCADE, null=True, related_name="sessions")
+    signed_in_at = models.DateTimeField(null=True)
+
+    objects = SessionManager()
+
+    @classmethod
+    def get_session_store_class(cls):
+        from access.sessions import SessionStore
+
+        return SessionStore
+
+    class Meta(AbstractBaseSession.Meta):
+        default_permissions = ()

@@ -1,0 +1,258 @@
+"""The only place that decides: who may see which page, which areas, which fields, and why.
+
+A decision is a value (`Basis`) or `Denied` with a reason code. It asks the facts in the database at
+the moment that it is given (the database's clock if None), and nothing that was stored for later.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+from guardian.shortcuts import get_objects_for_user
+
+from access.errors import Denied
+from access.models import DelegationContract, Emergency, Grant, Inquiry, RosterEntry
+from access.pages import ANYBODY, PAGES, SIGNED_IN
+from access.people import Person, Role
+from customers.disclosure import Audience, fields_for
+from customers.models import ServiceArea
+
+CONSULT = "customers.consult_servicearea"
+GRANT_UNDER = "access.grant_under_contract"
+LOOK_UP = "customers.look_up_customer"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Some rows of customers and the fields that may leave for them.
+
+    areas: ids of service areas, or None for every one. retailer_id: only this retailer's customers, or
+    None. The grant's ids say by which right, for a contractor.
+    """
+
+    fields: frozenset[str]
+    areas: frozenset[int] | None = None
+    retailer_id: int | None = None
+    grant_id: int | None = None
+    emergency_id: int | None = None
+    contract_id: int | None = None
+
+    def rows(self) -> Q:
+        """The condition on customers that says which rows are meant."""
+        rows = Q()
+        if self.areas is not None:
+            rows &= Q(area_id__in=self.areas)
+        if self.retailer_id is not None:
+            rows &= Q(retailer_id=self.retailer_id)
+        return rows
+
+
+@dataclass(frozen=True)
+class Basis:
+    """By what right a person looks customers up: the scopes, the first that a row fits being its own."""
+
+    person: Person
+    audience: Audience
+    why: str
+    scopes: tuple[Scope, ...]
+    inquiry_id: int | None = None
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Every field that is shown for some row."""
+        return frozenset().union(*(scope.fields for scope in self.scopes))
+
+
+def check_page(person: Any, view_name: str) -> None:
+    """Raises Denied unless the page of that URL name is part of the person's work.
+
+    `person` may be anonymous: then only pages for anybody pass, and the middleware asks for a sign-in.
+    """
+    needed = PAGES.get(view_name)
+    if needed is None:
+        raise Denied("unlisted_page")
+    if needed is ANYBODY or (needed is SIGNED_IN and person.is_active):
+        return
+    if not may(person, needed):
+        raise Denied("role")
+
+
+def may_open(person: Any, view_name: str) -> bool:
+    """Whether the page is part of the person's work, for navigation."""
+    try:
+        check_page(person, view_name)
+    except Denied:
+        return False
+    return True
+
+
+def may(person: Any, permission: str) -> bool:
+    """Whether the permission is one of the person's role (table: `access.roles`)."""
+    return person.is_active and person.has_perm(permission)
+
+
+def check_may(person: Any, permission: str) -> None:
+    """Raises Denied("role") unless the person's role has the permission."""
+    if not may(person, permission):
+        raise Denied("role")
+
+
+def contracts_to_grant_under(person: Person, at: datetime | None = None):
+    """The contracts in force that the supervisor may grant under, by object permission."""
+    held = get_objects_for_user(person, GRANT_UNDER, DelegationContract, accept_global_perms=False)
+    return held.filter(pk__in=DelegationContract.objects.in_force(at))
+
+
+def check_may_grant_under(
+    person: Person, contracts: Iterable[DelegationContract], at: datetime | None = None
+) -> None:
+    """Raises Denied unless every contract is in force and the person may grant under it."""
+    allowed = set(contracts_to_grant_under(person, at).values_list("pk", flat=True))
+    for contract in contracts:
+        if contract.pk not in allowed:
+            raise Denied("contract_not_yours", contract_id=contract.pk)
+
+
+def basis_for_lookup(person: Person, inquiry: Inquiry | None = None, at: datetime | None = None) -> Basis:
+    """By what right `person` may look customers up at `at`, or Denied with the reason.
+
+    Source of the columns: the statement's table of items, through `customers.disclosure`.
+    """
+    check_may(person, LOOK_UP)
+    if inquiry is not None and inquiry.taken_by_id != person.pk:
+        raise Denied("inquiry_not_yours", inquiry_id=inquiry.pk)
+    if person.role == Role.OPERATOR:
+        return _operator_basis(person, inquiry)
+    if person.role == Role.CONTRACTOR:
+        return _contractor_basis(person, inquiry, at)
+    if person.role == Role.RETAILER:
+        return _retailer_basis(person)
+    raise Denied("role")
+
+
+def check_contractor_is_called_for(person: Person, at: datetime | None = None) -> list[dict]:
+    """The facts of the contractor's live grants at `at`, a dict per grant and area; Denied if none.
+
+    What it takes: an open emergency, a live grant, and the object permission on the area: both the
+    grant and the permission, so that neither a forgotten permission nor a forged grant is enough.
+    """
+    held = (
+        Grant.objects.live(at)
+        .filter(
+            roster_entry__person=person,
+            emergency__areas__areauserpermission__user=person,
+            emergency__areas__areauserpermission__permission__codename="consult_servicearea",
+        )
+        .values(
+            "pk",
+            "ends_at",
+            "emergency_id",
+            "emergency__areas",
+            "roster_entry__contract_id",
+            "roster_entry__contract__delegated_items",
+        )
+    )
+    rows = list(held)
+    if not rows:
+        raise _why_not(person, at)
+    return rows
+
+
+def check_called_for(person: Person, at: datetime | None = None) -> None:
+    """Raises Denied unless the person may look up at all now: before any key or number is looked at."""
+    check_may(person, LOOK_UP)
+    if person.role == Role.CONTRACTOR:
+        check_contractor_is_called_for(person, at)
+
+
+def live_emergencies_of(person: Person, at: datetime | None = None):
+    """The open emergencies for which the contractor holds a live grant."""
+    live = Grant.objects.live(at).filter(roster_entry__person=person)
+    return Emergency.objects.filter(pk__in=live.values("emergency_id"))
+
+
+def _operator_basis(person: Person, inquiry: Inquiry | None) -> Basis:
+    areas = get_objects_for_user(person, CONSULT, ServiceArea, accept_global_perms=False)
+    ids = frozenset(areas.order_by().values_list("pk", flat=True))
+    if not ids:
+        raise Denied("no_area")
+    scope = Scope(fields_for(Audience.OPERATOR), areas=ids)
+    return Basis(person, Audience.OPERATOR, "own_area", (scope,), inquiry.pk if inquiry else None)
+
+
+def _retailer_basis(person: Person) -> Basis:
+    own = Scope(fields_for(Audience.RETAILER, own=True), retailer_id=person.organization_id)
+    others = Scope(fields_for(Audience.RETAILER))
+    return Basis(person, Audience.RETAILER, "switching", (own, others))
+
+
+def _contractor_basis(person: Person, inquiry: Inquiry | None, at: datetime | None) -> Basis:
+    rows = check_contractor_is_called_for(person, at)
+    if inquiry is None:
+        raise Denied("no_inquiry", emergency_id=rows[0]["emergency_id"])
+    if inquiry.closed_at or inquiry.emergency_id not in {r["emergency_id"] for r in rows}:
+        raise Denied("inquiry_over", inquiry_id=inquiry.pk, emergency_id=inquiry.emergency_id)
+    scopes = []
+    for grant_id, areas in _best_grant_of_each_area(rows).items():
+        facts = next(r for r in rows if r["pk"] == grant_id)
+        items = frozenset(facts["roster_entry__contract__delegated_items"])
+        scopes.append(
+            Scope(
+                fields_for(Audience.CONTRACTOR, items=items),
+                areas=frozenset(areas),
+                grant_id=grant_id,
+                emergency_id=facts["emergency_id"],
+                contract_id=facts["roster_entry__contract_id"],
+            )
+        )
+    return Basis(person, Audience.CONTRACTOR, "live_grant", tuple(scopes), inquiry.pk)
+
+
+def _best_grant_of_each_area(rows: list[dict]) -> dict[int, list[int]]:
+    """Grant id to area ids. Where two grants reach an area, the one that delegates more, then longer."""
+    best: dict[int, dict] = {}
+    for row in rows:
+        rank = (
+            len(row["roster_entry__contract__delegated_items"]),
+            row["ends_at"],
+            row["pk"],
+        )
+        held = best.get(row["emergency__areas"])
+        if held is None or rank > held["rank"]:
+            best[row["emergency__areas"]] = {"rank": rank, "grant": row["pk"]}
+    areas: dict[int, list[int]] = {}
+    for area, chosen in best.items():
+        areas.setdefault(chosen["grant"], []).append(area)
+    return areas
+
+
+def _why_not(person: Person, at: datetime | None) -> Denied:
+    """The refusal of a contractor who reaches no area: the first fact that does not hold."""
+    emergencies = Emergency.objects.open(at)
+    if not emergencies.exists():
+        return Denied("no_emergency")
+    grant = (
+        Grant.objects.filter(roster_entry__person=person, emergency__in=emergencies)
+        .order_by("-starts_at", "-pk")
+        .select_related("roster_entry")
+        .first()
+    )
+    if grant is None:
+        return Denied("no_grant")
+    facts = {
+        "grant_id": grant.pk,
+        "emergency_id": grant.emergency_id,
+        "contract_id": grant.roster_entry.contract_id,
+    }
+    if grant.revoked_at:
+        return Denied("grant_revoked", **facts)
+    contracts = DelegationContract.objects.in_force(at)
+    if not contracts.filter(pk=grant.roster_entry.contract_id).exists():
+        return Denied("contract_not_in_force", **facts)
+    if not RosterEntry.objects.current(at).filter(pk=grant.roster_entry_id).exists():
+        return Denied("not_on_roster", **facts)
+    if not Grant.objects.live(at).filter(pk=grant.pk).exists():
+        return Denied("grant_over", **facts)
+    return Denied("not_ready", **facts)

@@ -1,0 +1,95 @@
+"""Roles: what each is for and may do. A role is a Django group whose permissions are this table's.
+
+Who may see which field of a customer is `customers.disclosure`; this says which work is whose.
+"""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext_lazy as _
+
+from access.people import Role
+
+
+@dataclass(frozen=True)
+class RoleDescription:
+    """A role for people to read, the organisation kinds it may belong to, and its permissions."""
+
+    role: Role
+    does: str
+    belongs_to: tuple[str, ...]
+    permissions: frozenset[str]
+
+
+OWN_STAFF = ("network_operator",)
+RETAILERS = ("affiliate_retailer", "retailer")
+
+ROLES = (
+    RoleDescription(
+        Role.OPERATOR,
+        _("Looks customers up in the areas of their own office, and sees all items."),
+        OWN_STAFF,
+        frozenset(
+            {
+                "customers.look_up_customer",
+                "access.take_inquiry",
+                "access.view_emergency",
+            }
+        ),
+    ),
+    RoleDescription(
+        Role.CONTRACTOR,
+        _("In an open emergency only: takes an inquiry, looks the caller up, sees delegated items."),
+        RETAILERS,
+        frozenset({"customers.look_up_customer", "access.take_inquiry"}),
+    ),
+    RoleDescription(
+        Role.SUPERVISOR,
+        _("Declares and ends emergencies, grants to a contract's roster, keeps the contracts."),
+        OWN_STAFF,
+        frozenset(
+            {
+                "access.view_emergency",
+                "access.declare_emergency",
+                "access.end_emergency",
+                "access.view_delegationcontract",
+                "access.add_delegationcontract",
+                "access.change_delegationcontract",
+                "access.keep_roster",
+            }
+        ),
+    ),
+    RoleDescription(
+        Role.AUDITOR,
+        _("Reads the history, and sees no customer's item that it does not hold."),
+        OWN_STAFF,
+        frozenset(
+            {
+                "audit.read_history",
+                "access.view_emergency",
+                "access.view_delegationcontract",
+            }
+        ),
+    ),
+    RoleDescription(
+        Role.RETAILER,
+        _("Looks supply points up for switching: own customers' items, and the few shared ones."),
+        RETAILERS,
+        frozenset({"customers.look_up_customer"}),
+    ),
+    RoleDescription(
+        Role.ADMINISTRATOR,
+        _("Keeps accounts, organisations, offices and areas; sees no customer and no history."),
+        OWN_STAFF,
+        frozenset(
+            f"{app}.{act}_{model}"
+            for app, model in (
+                ("access", "person"),
+                ("access", "office"),
+                ("customers", "organization"),
+                ("customers", "servicearea"),
+            )
+            for act in ("view", "add", "change")
+        )
+        - {"customers.add_servicearea", "access.add_office"},
+    ),
+)
