@@ -1,0 +1,127 @@
+"""Reading the history: filtered, in pieces, each entry as a sentence. It changes nothing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from access.errors import REASONS
+from access.models import Emergency, Inquiry, Person
+from audit.events import BASES, EVENTS
+from audit.models import LogEntry
+from customers import normalising
+from customers.disclosure import FIELD_LABELS
+
+PAGE = 50
+_CHANGES = {0: "changed.created", 1: "changed.updated", 2: "changed.deleted"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """An entry made readable: what happened in a word, in a sentence, and the entry itself."""
+
+    entry: LogEntry
+    title: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Page:
+    lines: list[Line]
+    next_after: int | None
+
+
+def page(filters: dict[str, Any], after: int | None = None) -> Page:
+    """Up to PAGE entries that fit the filters (cleaned `HistoryFilter` data), beyond entry `after`.
+
+    No count is taken: the history has millions of entries.
+    """
+    oldest_first = filters.get("order") == "oldest"
+    entries = _filtered(filters).order_by("pk" if oldest_first else "-pk")
+    if after is not None:
+        entries = entries.filter(**{"pk__gt" if oldest_first else "pk__lt": after})
+    found = list(entries[: PAGE + 1])
+    shown = found[:PAGE]
+    return Page(
+        [readable(entry) for entry in shown],
+        shown[-1].pk if len(found) > PAGE else None,
+    )
+
+
+def _filtered(filters: dict[str, Any]):
+    entries = LogEntry.objects.between(filters.get("since"), filters.get("until"))
+    if username := filters.get("person"):
+        person = Person.objects.filter(username=username).first()
+        entries = entries.about_person(person.pk) if person else entries.none()
+    if number := filters.get("customer"):
+        entries = entries.of_customer(normalising.digits(number))
+    if emergency := filters.get("emergency"):
+        entries = entries.of_emergency(int(emergency))
+    if kind := filters.get("kind"):
+        entries = entries.filter(kind=kind)
+    if story := filters.get("story"):
+        entries = entries.of_story(str(story))
+    return entries
+
+
+def emergencies_to_choose() -> list[tuple[int, str]]:
+    """The last hundred emergencies, for the filter."""
+    return [(e.pk, f"{e.name} ({e.declared_at:%Y-%m-%d})") for e in Emergency.objects.all()[:100]]
+
+
+def readable(entry: LogEntry) -> Line:
+    """The entry as a title and a sentence in the active language."""
+    code = entry.event or _CHANGES.get(entry.action, "changed.updated")
+    title, sentence = EVENTS[code]
+    return Line(entry, title, sentence % _words(entry))
+
+
+class _Missing(dict):
+    """Words of a sentence; one that the entry does not hold reads as a dash."""
+
+    def __missing__(self, key):
+        return "–"
+
+
+def _words(entry: LogEntry) -> dict[str, Any]:
+    detail = entry.additional_data or {}
+    words = {key: value for key, value in detail.items() if isinstance(value, str | int)}
+    if areas := detail.get("areas"):
+        words["areas"] = _several(areas)
+    if until := detail.get("until"):
+        words["until"] = moment(until)
+    if kind := detail.get("inquiry_kind"):
+        words["inquiry_kind"] = dict(Inquiry.Kind.choices).get(kind, kind)
+    fields = _joined(str(FIELD_LABELS.get(name, name)) for name in entry.fields)
+    return _Missing(
+        words,
+        person=entry.actor_name or _("Somebody not signed in"),
+        object=entry.object_repr,
+        number=entry.supply_point_number,
+        fields=fields,
+        searched=fields,
+        reason=REASONS[entry.reason].sentence if entry.reason in REASONS else entry.reason,
+        basis=BASES.get(entry.basis, entry.basis),
+    )
+
+
+def moment(iso: str) -> str:
+    """A moment kept as ISO 8601 text, in Japan time, as pages write it."""
+    return formats.date_format(timezone.localtime(datetime.fromisoformat(iso)), "DATETIME_FORMAT")
+
+
+def _several(names: list[str]) -> str:
+    if len(names) <= 4:
+        return _joined(names)
+    more = len(names) - 3
+    return ngettext("%(names)s and %(count)d more", "%(names)s and %(count)d more", more) % {
+        "names": _joined(names[:3]),
+        "count": more,
+    }
+
+
+def _joined(names) -> str:
+    return _(", ").join(names)

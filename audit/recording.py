@@ -1,0 +1,126 @@
+"""Writing the history: the few acts by which an entry comes to be.
+
+Each writes in the caller's transaction. A disclosure that cannot be written raises, and the caller's
+transaction takes the customer with it: no log, no data.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
+from django.db.models import Model
+
+from audit import acting
+from audit.models import LogEntry
+
+Kind = LogEntry.Kind
+
+
+@dataclass(frozen=True)
+class Disclosed:
+    """One customer's fields that leave the system, and by what right."""
+
+    customer_id: int
+    supply_point_number: str
+    area_code: str
+    fields: frozenset[str]
+    grant_id: int | None = None
+    emergency_id: int | None = None
+    contract_id: int | None = None
+
+
+def disclosures(event: str, disclosed: Iterable[Disclosed], *, basis: str, inquiry_id: int | None) -> None:
+    """One entry a customer, tied by the story's correlation id. Raises what the database raises."""
+    entries = [
+        _signed(
+            kind=Kind.DISCLOSURE,
+            event=event,
+            basis=basis,
+            inquiry_id=inquiry_id,
+            customer_id=one.customer_id,
+            object_repr=one.supply_point_number,
+            supply_point_number=one.supply_point_number,
+            area_code=one.area_code,
+            fields=sorted(one.fields),
+            grant_id=one.grant_id,
+            emergency_id=one.emergency_id,
+            contract_id=one.contract_id,
+        )
+        for one in disclosed
+    ]
+    LogEntry.objects.bulk_create(entries)
+
+
+def nothing_found(searched: Iterable[str], *, basis: str, inquiry_id: int | None) -> None:
+    """A lookup that disclosed nothing: which fields were asked by, never what was typed."""
+    _signed(
+        kind=Kind.LOOKUP,
+        event="customer.nothing_found",
+        basis=basis,
+        inquiry_id=inquiry_id,
+        fields=sorted(searched),
+    ).save()
+
+
+def denial(person: Any, reason: str, *, path: str, **facts: int | None) -> None:
+    """A refusal, in a transaction of its own: the one that it interrupted is already rolled back."""
+    with transaction.atomic(durable=True):
+        _signed(
+            kind=Kind.DENIAL,
+            event="denied",
+            reason=reason,
+            actor=person,
+            additional_data={"path": path},
+            **facts,
+        ).save()
+
+
+def decision(event: str, about: Model | None = None, **columns: Any) -> LogEntry:
+    """One decision; `detail` among the columns holds what its sentence names."""
+    entry = decided(event, about, **columns)
+    entry.save()
+    return entry
+
+
+def decisions(entries: Iterable[LogEntry]) -> None:
+    """Many decisions in one statement; signed here, because a bulk insert calls no save()."""
+    LogEntry.objects.bulk_create(entries, batch_size=1000)
+
+
+def decided(
+    event: str,
+    about: Model | None = None,
+    *,
+    detail: dict | None = None,
+    **columns: Any,
+) -> LogEntry:
+    """An unsaved, signed decision entry about an object, for `decisions`."""
+    if about is not None:
+        columns |= {
+            "content_type": ContentType.objects.get_for_model(about),
+            "object_pk": str(about.pk),
+            "object_id": about.pk,
+            "object_repr": str(about),
+        }
+    return _signed(kind=Kind.DECISION, event=event, additional_data=detail, **columns)
+
+
+def session(event: str, person: Any, *, about: Any = None) -> LogEntry:
+    """A sign-in, a sign-out, a failed try, a session closed; `about` is whose it was, if not the actor."""
+    entry = _signed(
+        kind=Kind.SESSION,
+        event=event,
+        actor=person,
+        subject_id=about.pk if about else None,
+        additional_data={"subject": str(about)} if about else None,
+    )
+    entry.save()
+    return entry
+
+
+def _signed(**columns: Any) -> LogEntry:
+    entry = LogEntry(**columns)
+    acting.sign(entry)
+    return entry
