@@ -1,0 +1,29 @@
+"""The Celery application: what time or an ending asks for, and the beat that repeats it.
+
+Nothing becomes visible by a task: every rule asks the facts in the database. Beat repeats, every
+few seconds, what a lost message would have done, so a message only makes it quicker.
+"""
+
+import os
+from functools import partial
+
+from celery import Celery
+from celery.contrib.django.task import DjangoTask
+from django.db import transaction
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+
+class PortalTask(DjangoTask):
+    """A task whose sending may fail without failing the act: beat's sweep finds the work all the same."""
+
+    abstract = True
+
+    def delay_on_commit(self, *args, **kwargs):
+        send = partial(self.apply_async, args, kwargs, retry=False, expires=30)
+        transaction.on_commit(send, robust=True)
+
+
+app = Celery("portal", task_cls=PortalTask)
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

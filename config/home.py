@@ -1,0 +1,53 @@
+"""The first page after signing in: what this person does next."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from access import inquiries, policy
+from access.errors import Denied
+from access.models import DelegationContract, Emergency
+from access.people import Role
+from access.roles import ROLES
+from audit.models import LogEntry
+from audit.reading import readable
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    """One template a role; a context of that role's own facts."""
+    role = Role(request.user.role)
+    facts = {
+        Role.CONTRACTOR: _contractor,
+        Role.OPERATOR: _operator,
+        Role.SUPERVISOR: _supervisor,
+        Role.AUDITOR: _auditor,
+    }.get(role, lambda person: {})(request.user)
+    description = next((r for r in ROLES if r.role == role), None)
+    return render(request, f"portal/home/{role.value}.html", {"description": description, **facts})
+
+
+def _contractor(person) -> dict:
+    """Whether they may look up now, and if not, why: asked, not refused, so nothing is recorded."""
+    try:
+        policy.check_contractor_is_called_for(person)
+    except Denied as denied:
+        return {"denied": denied}
+    return {"inquiries": inquiries.of_person(person).filter(closed_at=None)[:10]}
+
+
+def _operator(person) -> dict:
+    return {"inquiries": inquiries.of_person(person).filter(closed_at=None)[:10]}
+
+
+def _supervisor(person) -> dict:
+    over = Emergency.objects.exclude(pk__in=Emergency.objects.open())
+    return {
+        "last_over": over.select_related("ended_by").first(),
+        "contracts": DelegationContract.objects.in_force(),
+    }
+
+
+def _auditor(person) -> dict:
+    return {
+        "denials": [readable(e) for e in LogEntry.objects.denials().newest_first()[:5]],
+        "disclosures": [readable(e) for e in LogEntry.objects.disclosures().newest_first()[:5]],
+    }

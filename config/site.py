@@ -1,0 +1,95 @@
+"""The portal: a subclass of Django's admin site at "/", with the pages of the work beside the admin's."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.utils.translation import gettext_lazy as _
+
+from access import admin as access_admin
+from access import models as access
+from access import views as access_views
+from audit import views as audit_views
+from config import home
+from customers import admin as customers_admin
+from customers import models as customers
+from customers import views as customers_views
+
+
+class Portal(admin.AdminSite):
+    """Explicit from end to end: what is not listed here has no URL, and `access.pages` says whose it is."""
+
+    site_header = site_title = _("Emergency Desk")
+    index_title = _("Home")
+    site_url = None
+    enable_nav_sidebar = False
+
+    def __init__(self, name="portal"):
+        super().__init__(name)
+        self.register(access.Person, access_admin.PersonAdmin)
+        self.register(access.Office, access_admin.OfficeAdmin)
+        self.register(access.DelegationContract, access_admin.ContractAdmin)
+        self.register(customers.Organization, customers_admin.OrganizationAdmin)
+        self.register(customers.ServiceArea, customers_admin.ServiceAreaAdmin)
+
+    def has_permission(self, request):
+        """Whoever may sign in; which pages they open is `access.policy`'s to say."""
+        return request.user.is_authenticated and request.user.is_active
+
+    def index(self, request, extra_context=None):
+        return home.home(request)
+
+    def get_urls(self):
+        pages = [
+            path("", self.index, name="index"),
+            path("login/", self.login, name="login"),
+            path("logout/", self.logout, name="logout"),
+            path("password/", self.password_change, name="password_change"),
+            path("password/done/", self.password_change_done, name="password_change_done"),
+            path("jsi18n/", self.i18n_javascript, name="jsi18n"),
+            path("items/", customers_views.disclosure_table, name="disclosure_table"),
+            path("lookup/", customers_views.lookup, name="lookup"),
+            path("customers/<str:key>/", customers_views.customer, name="customer"),
+            path("inquiries/", access_views.inquiry_list, name="inquiries"),
+            path("inquiries/new/", access_views.take_inquiry, name="take_inquiry"),
+            path("inquiries/<int:pk>/", access_views.inquiry, name="inquiry"),
+            path(
+                "inquiries/<int:pk>/close/",
+                access_views.close_inquiry,
+                name="close_inquiry",
+            ),
+            path("emergencies/", access_views.emergency_list, name="emergencies"),
+            path(
+                "emergencies/declare/",
+                access_views.declare_emergency,
+                name="declare_emergency",
+            ),
+            path("emergencies/<int:pk>/", access_views.emergency, name="emergency"),
+            path(
+                "emergencies/<int:pk>/end/",
+                access_views.end_emergency,
+                name="end_emergency",
+            ),
+            path("contracts/<int:pk>/roster/", access_views.roster, name="roster"),
+            path(
+                "contracts/<int:pk>/roster/add/",
+                access_views.add_to_roster,
+                name="add_to_roster",
+            ),
+            path(
+                "contracts/<int:pk>/roster/<int:entry>/remove/",
+                access_views.remove_from_roster,
+                name="remove_from_roster",
+            ),
+            path("history/", audit_views.history, name="history"),
+            path("history/<int:pk>/", audit_views.entry, name="history_entry"),
+        ]
+        kept_by_hand = [
+            path(
+                f"{model._meta.app_label}/{model._meta.model_name}/",
+                include(model_admin.urls),
+            )
+            for model, model_admin in self._registry.items()
+        ]
+        return pages + kept_by_hand
+
+
+portal = Portal()

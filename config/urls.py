@@ -1,0 +1,18 @@
+"""The URLs of the portal; the table of who may open them is `access.pages`."""
+
+from django.urls import path
+from django.views.i18n import set_language
+
+from config import checks, health  # noqa: F401  (importing registers the checks)
+from config.site import portal
+
+urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("language/", set_language, name="set_language"),
+    path("", portal.urls),
+]
+
+handler400 = "config.errors.bad_request"
+handler404 = "config.errors.not_found"
+handler500 = "config.errors.server_error"

@@ -1,0 +1,53 @@
+"""Fixtures: a small world, signed-in clients, and databases that really commit."""
+
+import uuid
+
+import pytest
+from django.db import connection, connections
+from django.test import Client
+
+from tests import world as worlds
+
+
+@pytest.fixture
+def world(db) -> worlds.World:
+    """The small world, in a transaction that is rolled back after the test."""
+    return worlds.build()
+
+
+@pytest.fixture
+def client_of():
+    """A test client signed in as a person, through the real sign-in."""
+
+    def signed_in(person) -> Client:
+        client = Client()
+        assert client.login(username=person.username, password=worlds.PASSWORD)
+        return client
+
+    return signed_in
+
+
+@pytest.fixture
+def committed_database(django_db_setup, django_db_blocker):
+    """A fresh database that really commits: a clone of the migrated one, dropped afterwards.
+
+    The history refuses TRUNCATE, as it must, so tests that commit cannot clean up after themselves.
+    """
+    original = connection.settings_dict["NAME"]
+    clone = f"{original}_{uuid.uuid4().hex[:8]}"
+    with django_db_blocker.unblock():
+        connections.close_all()
+        _as_owner(f'CREATE DATABASE "{clone}" TEMPLATE "{original}"')
+        connection.settings_dict["NAME"] = clone
+        try:
+            yield clone
+        finally:
+            connections.close_all()
+            connection.settings_dict["NAME"] = original
+            _as_owner(f'DROP DATABASE IF EXISTS "{clone}" WITH (FORCE)')
+
+
+def _as_owner(statement: str) -> None:
+    """Runs a statement on the maintenance database, outside any transaction."""
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(statement)

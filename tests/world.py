@@ -1,0 +1,212 @@
+"""A small world for tests: an operator with two offices, an affiliate, another retailer, three customers."""
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group
+from django.utils import timezone
+from guardian.shortcuts import assign_perm
+
+from access import lifecycle
+from access.models import DelegationContract, Emergency, Grant, Office, Person, RosterEntry
+from audit.acting import as_person
+from customers import normalising
+from customers.disclosure import DELEGABLE_ITEMS
+from customers.models import Customer, MonthlyUsage, Organization, ServiceArea
+
+PASSWORD = "shikoku-demo"
+TAKAMATSU, MARUGAME, MATSUYAMA = "37201", "37202", "38201"
+HANAKO, JIRO, TARO = (f"08{'0' * 19}{n}" for n in (1, 3, 2))
+
+#: What Hanako is: a word for each field that appears nowhere else, so that a leak is seen as such.
+HANAKO_VALUES: dict[str, Any] = {
+    "supply_point_number": HANAKO,
+    "name": "香川 花子",
+    "name_kana": "カガワ ハナコ",
+    "address": "香川県高松市番町1丁目8-15",
+    "phone": "087-821-0001",
+    "voltage": "low",
+    "service_menu": "電灯標準接続送電サービス",
+    "menu_category": "free",
+    "contracted_capacity_kva": Decimal("61.7"),
+    "contracted_power_kw": Decimal("43.3"),
+    "power_factor_percent": 87,
+    "fit_started_on": date(2013, 8, 19),
+    "generator_output_kw": Decimal("5.9"),
+}
+OTHER_RETAILER = "瀬戸内みらい電力株式会社"
+USAGE_KWH = 7341
+
+
+@dataclass
+class World:
+    areas: dict[str, ServiceArea] = field(default_factory=dict)
+    people: dict[str, Person] = field(default_factory=dict)
+    customers: dict[str, Customer] = field(default_factory=dict)
+    organizations: dict[str, Organization] = field(default_factory=dict)
+    contract: DelegationContract | None = None
+
+    def __getattr__(self, name: str) -> Person:
+        """`world.contractor` is a person."""
+        people = self.__dict__.get("people", {})
+        if name in people:
+            return people[name]
+        raise AttributeError(name)
+
+    def entry(self, username: str = "contractor") -> RosterEntry:
+        return RosterEntry.objects.get(person__username=username, removed_at=None)
+
+    def declare(self, *codes: str, hours: float = 6, contracts=None, name: str = "台風第14号") -> Emergency:
+        """Declares over the areas of the codes, granted to the roster unless contracts=()."""
+        with as_person(self.supervisor):
+            return lifecycle.declare(
+                self.supervisor,
+                kind="typhoon",
+                name=name,
+                areas=[self.areas[code] for code in codes or (TAKAMATSU, MARUGAME)],
+                expires_at=lifecycle.database_now() + timedelta(hours=hours),
+                contracts=[self.contract] if contracts is None else contracts,
+            )
+
+    def grant(self, username: str = "contractor") -> Grant:
+        return Grant.objects.filter(roster_entry__person__username=username).latest("pk")
+
+
+@cache
+def hashed_password() -> str:
+    """Hashed once: the hash is slow on purpose."""
+    return make_password(PASSWORD)
+
+
+def build(contractors: int = 2) -> World:
+    """Makes the world in the current database; signs it in the history as the system's work."""
+    world = World()
+    with as_person(Person.objects.system()):
+        _organizations(world)
+        _areas(world)
+        _people(world, contractors)
+        _contract(world)
+        _customers(world)
+    return world
+
+
+def _organizations(world: World) -> None:
+    for key, name, english, kind in (
+        ("operator", "四国地方送配電株式会社", "Shikoku Area Grid", "network_operator"),
+        ("affiliate", "四国地方電力株式会社", "Shikoku Area Power", "affiliate_retailer"),
+        ("other", OTHER_RETAILER, "Setouchi Mirai Energy", "retailer"),
+    ):
+        world.organizations[key] = Organization.objects.create(name=name, name_en=english, kind=kind)
+
+
+def _areas(world: World) -> None:
+    offices = {}
+    for prefecture, name, code in (("香川県", "香川支社", "37"), ("愛媛県", "愛媛支社", "38")):
+        group = Group.objects.create(name=f"office-{code}")
+        english = {"37": "Kagawa Branch", "38": "Ehime Branch"}[code]
+        offices[prefecture] = Office.objects.create(name=name, name_en=english, group=group)
+    for code, name, kana, english, prefecture in (
+        (TAKAMATSU, "高松市", "タカマツシ", "Takamatsu-shi", "香川県"),
+        (MARUGAME, "丸亀市", "マルガメシ", "Marugame-shi", "香川県"),
+        (MATSUYAMA, "松山市", "マツヤマシ", "Matsuyama-shi", "愛媛県"),
+    ):
+        area = ServiceArea.objects.create(
+            code=code, name=name, name_kana=kana, name_en=english, prefecture=prefecture
+        )
+        assign_perm("customers.consult_servicearea", offices[prefecture].group, area)
+        world.areas[code] = area
+
+
+def _people(world: World, contractors: int) -> None:
+    kagawa, ehime = Office.objects.order_by("group__name")
+    staff = [
+        ("operator", "operator", "operator", kagawa),
+        ("operator-ehime", "operator", "operator", ehime),
+        ("supervisor", "operator", "supervisor", None),
+        ("auditor", "operator", "auditor", None),
+        ("administrator", "operator", "administrator", None),
+        ("retailer", "other", "retailer", None),
+        ("contractor", "affiliate", "contractor", None),
+    ] + [(f"contractor{n:02}", "affiliate", "contractor", None) for n in range(2, contractors + 1)]
+    for username, organization, role, office in staff:
+        world.people[username] = Person.objects.create(
+            username=username,
+            name=f"{username}の人",
+            password=hashed_password(),
+            organization=world.organizations[organization],
+            role=role,
+            office=office,
+        )
+
+
+def _contract(world: World) -> None:
+    now = timezone.now()
+    world.contract = DelegationContract.objects.create(
+        title="災害等非常時お客さま対応業務委託契約",
+        delegator=world.organizations["operator"],
+        delegate=world.organizations["affiliate"],
+        starts_at=now - timedelta(days=365),
+        ends_at=now + timedelta(days=365),
+        delegated_items=list(DELEGABLE_ITEMS),
+    )
+    for person in world.people.values():
+        if person.role == "contractor":
+            RosterEntry.objects.create(
+                contract=world.contract,
+                person=person,
+                trained_on=date(2026, 6, 1),
+                added_by=world.people["supervisor"],
+            )
+    assign_perm("access.grant_under_contract", Group.objects.get(name="supervisor"), world.contract)
+    assign_perm("access.review_contract", Group.objects.get(name="auditor"), world.contract)
+
+
+def _customers(world: World) -> None:
+    def add(area: str, retailer: str, **values: Any) -> Customer:
+        customer = Customer.objects.create(
+            area=world.areas[area],
+            retailer=world.organizations[retailer],
+            phone_key=normalising.digits(values["phone"]),
+            kana_key=normalising.kana(values["name_kana"]),
+            name_key=normalising.name(values["name"]),
+            address_key=normalising.address(values["address"]),
+            **values,
+        )
+        for month in range(1, 13):
+            MonthlyUsage.objects.create(
+                customer=customer, month=date(2025, month, 1), kwh=USAGE_KWH + month
+            )
+        return customer
+
+    world.customers[HANAKO] = add(TAKAMATSU, "other", **HANAKO_VALUES)
+    world.customers[JIRO] = add(
+        MARUGAME,
+        "affiliate",
+        **HANAKO_VALUES
+        | {
+            "supply_point_number": JIRO,
+            "name": "丸亀 次郎",
+            "name_kana": "マルガメ ジロウ",
+            "address": "香川県丸亀市大手町2丁目4-21",
+            "phone": "0877-23-0003",
+            "menu_category": "regulated",
+        },
+    )
+    world.customers[TARO] = add(
+        MATSUYAMA,
+        "affiliate",
+        **HANAKO_VALUES
+        | {
+            "supply_point_number": TARO,
+            "name": "松山 太郎",
+            "name_kana": "マツヤマ タロウ",
+            "address": "愛媛県松山市一番町4丁目4-2",
+            "phone": "089-941-0002",
+        },
+    )
+
+
