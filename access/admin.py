@@ -4,7 +4,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
@@ -102,11 +102,16 @@ class PersonAdmin(PortalModelAdmin, UserAdmin):
         )
     ]  # fmt: skip
 
+    def get_urls(self):
+        password = self.admin_site.admin_view(self.user_change_password)
+        return [path("<id>/password/", password, name="access_person_password"), *super().get_urls()]
+
     def get_queryset(self, request):
         return super().get_queryset(request).exclude(role=Role.SYSTEM)
 
 
 class OfficeAdmin(PortalModelAdmin):
+    made_here = False
     list_display = ["name", "name_en"]
     fields = ["name", "name_en"]
 

@@ -48,7 +48,7 @@ PAGES = {
     "portal:access_person_changelist":            "access.view_person",
     "portal:access_person_add":                   "access.add_person",
     "portal:access_person_change":                "access.view_person",
-    "portal:auth_user_password_change":           "access.change_person",
+    "portal:access_person_password":              "access.change_person",
     "portal:access_office_changelist":            "access.view_office",
     "portal:access_office_change":                "access.view_office",
     "portal:customers_organization_changelist":   "customers.view_organization",

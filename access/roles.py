@@ -81,15 +81,18 @@ ROLES = (
         _("Keeps accounts, organisations, offices and areas; sees no customer and no history."),
         OWN_STAFF,
         frozenset(
-            f"{app}.{act}_{model}"
-            for app, model in (
-                ("access", "person"),
-                ("access", "office"),
-                ("customers", "organization"),
-                ("customers", "servicearea"),
-            )
-            for act in ("view", "add", "change")
-        )
-        - {"customers.add_servicearea", "access.add_office"},
+            {
+                "access.view_person",
+                "access.add_person",
+                "access.change_person",
+                "access.view_office",
+                "access.change_office",
+                "customers.view_organization",
+                "customers.add_organization",
+                "customers.change_organization",
+                "customers.view_servicearea",
+                "customers.change_servicearea",
+            }
+        ),
     ),
 )

@@ -9,7 +9,7 @@ from access.reconcile import reconcile
 from audit import acting
 
 #: Where the sweep says that a worker was heard from, and for how many seconds that counts.
-HEARD_FROM = "worker heard from"
+HEARD_FROM = "worker-heard-from"
 HEARD_FOR = 30
 
 

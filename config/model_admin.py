@@ -13,19 +13,22 @@ class PortalModelAdmin(admin.ModelAdmin):
     list_per_page = 50
     view_on_site = False
     empty_value_display = "–"
+    #: Offices and areas come with the operator's territory: they are renamed here, not made.
+    made_here = True
 
     def get_urls(self):
         name = f"{self.opts.app_label}_{self.opts.model_name}"
         wrap = self.admin_site.admin_view
-        return [
+        pages = [
             path("", wrap(self.changelist_view), name=f"{name}_changelist"),
-            path("add/", wrap(self.add_view), name=f"{name}_add"),
-            path(
-                "<path:object_id>/change/",
-                wrap(self.change_view),
-                name=f"{name}_change",
-            ),
+            path("<path:object_id>/change/", wrap(self.change_view), name=f"{name}_change"),
         ]
+        if self.made_here:
+            pages.append(path("add/", wrap(self.add_view), name=f"{name}_add"))
+        return pages
+
+    def has_add_permission(self, request):
+        return self.made_here and super().has_add_permission(request)
 
     def has_delete_permission(self, request, obj=None):
         return False

@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django.contrib.admin.apps.SimpleAdminConfig",
+    "config",
     "guardian",
     "auditlog",
     "csp",

@@ -34,6 +34,10 @@ class Portal(admin.AdminSite):
         """Whoever may sign in; which pages they open is `access.policy`'s to say."""
         return request.user.is_authenticated and request.user.is_active
 
+    def get_app_list(self, request, app_label=None):
+        """Nothing: `access.band` navigates by role, not by application."""
+        return []
+
     def index(self, request, extra_context=None):
         return home.home(request)
 
@@ -83,10 +87,7 @@ class Portal(admin.AdminSite):
             path("history/<int:pk>/", audit_views.entry, name="history_entry"),
         ]
         kept_by_hand = [
-            path(
-                f"{model._meta.app_label}/{model._meta.model_name}/",
-                include(model_admin.urls),
-            )
+            path(f"registers/{model._meta.model_name}/", include(model_admin.urls))
             for model, model_admin in self._registry.items()
         ]
         return pages + kept_by_hand

@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.i18n import set_language
 
-from config import checks, health  # noqa: F401  (importing registers the checks)
+from config import health
 from config.site import portal
 
 urlpatterns = [

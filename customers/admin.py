@@ -13,6 +13,7 @@ class OrganizationAdmin(PortalModelAdmin):
 
 
 class ServiceAreaAdmin(PortalModelAdmin):
+    made_here = False
     list_display = ["code", "name", "name_kana", "name_en", "prefecture"]
     list_filter = ["prefecture"]
     search_fields = ["name", "name_kana", "code"]

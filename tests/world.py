@@ -177,9 +177,7 @@ def _customers(world: World) -> None:
             **values,
         )
         for month in range(1, 13):
-            MonthlyUsage.objects.create(
-                customer=customer, month=date(2025, month, 1), kwh=USAGE_KWH + month
-            )
+            MonthlyUsage.objects.create(customer=customer, month=date(2025, month, 1), kwh=USAGE_KWH + month)
         return customer
 
     world.customers[HANAKO] = add(TAKAMATSU, "other", **HANAKO_VALUES)
@@ -208,5 +206,3 @@ def _customers(world: World) -> None:
             "phone": "089-941-0002",
         },
     )
-
-

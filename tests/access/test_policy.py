@@ -21,9 +21,7 @@ def refusal(call, *args) -> str:
 
 
 def inquiry_of(world, person, emergency=None) -> Inquiry:
-    return Inquiry.objects.create(
-        taken_by=person, emergency=emergency, caller_name="通報者", kind="outage"
-    )
+    return Inquiry.objects.create(taken_by=person, emergency=emergency, caller_name="通報者", kind="outage")
 
 
 def test_in_peacetime_a_contractor_is_refused(world):
@@ -81,7 +79,9 @@ def test_an_expired_emergency_refuses_though_nobody_wrote_its_end(world):
     emergency = world.declare()
     after = emergency.expires_at
     assert refusal(policy.basis_for_lookup, world.contractor, None, after) == "no_emergency"
-    assert refusal(policy.basis_for_lookup, world.contractor, None, after - timedelta(seconds=1)) == "no_inquiry"
+    assert (
+        refusal(policy.basis_for_lookup, world.contractor, None, after - timedelta(seconds=1)) == "no_inquiry"
+    )
 
 
 def test_a_revoked_grant_refuses(world):
@@ -139,9 +139,7 @@ def test_a_grant_without_the_object_permission_is_not_enough(world):
 
 def test_an_object_permission_without_a_grant_is_not_enough(world):
     world.declare(TAKAMATSU, contracts=())
-    permission = AreaUserPermission.permission.field.related_model.objects.get(
-        codename="consult_servicearea"
-    )
+    permission = AreaUserPermission.permission.field.related_model.objects.get(codename="consult_servicearea")
     AreaUserPermission.objects.create(
         user=world.contractor, permission=permission, content_object=world.areas[TAKAMATSU]
     )
@@ -175,9 +173,7 @@ def test_only_a_supervisor_declares(world):
     for role in ("operator", "contractor", "auditor", "retailer", "administrator"):
         person = world.people[role]
         with pytest.raises(Denied):
-            lifecycle.declare(
-                person, kind="typhoon", name="x", areas=[], expires_at=lifecycle.database_now()
-            )
+            lifecycle.declare(person, kind="typhoon", name="x", areas=[], expires_at=lifecycle.database_now())
 
 
 def test_a_page_that_the_table_lacks_is_open_to_nobody(world):

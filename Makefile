@@ -1,0 +1,41 @@
+# Every target that needs Python packages makes or refreshes .venv first; when nothing changed that
+# takes milliseconds.
+
+PYTHON = .venv/bin/python
+BOOTSTRAP = @python3 config/bootstrap.py
+# What only reads the settings needs no servers
+SETTINGS = @env SECRET_KEY=- ALLOWED_HOSTS=- DATABASE_URL=postgres:///- REDIS_URL=redis://-
+
+.DEFAULT_GOAL := help
+.PHONY: help demo shell clean-demo test lint messages
+
+help: ## Say what the targets do
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+demo: ## Try the portal on this machine (PORT=8000 CUSTOMERS=30000 make demo)
+	$(BOOTSTRAP)
+	@$(PYTHON) -m config.demo
+
+shell: ## A Django shell on the demo's data, whether the demo runs or not
+	$(BOOTSTRAP)
+	@$(PYTHON) -m config.embedded --join demo $(PYTHON) manage.py shell
+
+clean-demo: ## Forget the demo's data
+	$(BOOTSTRAP)
+	@$(PYTHON) -m config.embedded --forget demo
+
+test: ## Run the tests (ARGS="-k grants -x" make test)
+	$(BOOTSTRAP) --dev
+	@$(PYTHON) -m config.embedded test $(PYTHON) -m pytest -n 2 $(ARGS)
+
+lint: ## Check the style, the layers and the types
+	$(BOOTSTRAP) --dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/djlint --check templates
+	.venv/bin/lint-imports
+	$(SETTINGS) $(PYTHON) -m mypy
+
+messages: ## Collect what there is to translate into locale/
+	$(BOOTSTRAP)
+	$(SETTINGS) $(PYTHON) manage.py translations
