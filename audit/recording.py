@@ -31,12 +31,18 @@ class Disclosed:
     contract_id: int | None = None
 
 
-def disclosures(event: str, disclosed: Iterable[Disclosed], *, basis: str, inquiry_id: int | None) -> None:
-    """One entry a customer, tied by the story's correlation id. Raises what the database raises."""
+def disclosures(
+    event: str, disclosed: Iterable[Disclosed], *, reader: Any, basis: str, inquiry_id: int | None
+) -> None:
+    """One entry a customer, tied by the story's correlation id; `reader` is who is shown the fields.
+
+    Raises what the database raises.
+    """
     entries = [
         _signed(
             kind=Kind.DISCLOSURE,
             event=event,
+            actor=reader,
             basis=basis,
             inquiry_id=inquiry_id,
             customer_id=one.customer_id,
@@ -53,11 +59,12 @@ def disclosures(event: str, disclosed: Iterable[Disclosed], *, basis: str, inqui
     LogEntry.objects.bulk_create(entries)
 
 
-def nothing_found(searched: Iterable[str], *, basis: str, inquiry_id: int | None) -> None:
+def nothing_found(searched: Iterable[str], *, reader: Any, basis: str, inquiry_id: int | None) -> None:
     """A lookup that disclosed nothing: which fields were asked by, never what was typed."""
     _signed(
         kind=Kind.LOOKUP,
         event="customer.nothing_found",
+        actor=reader,
         basis=basis,
         inquiry_id=inquiry_id,
         fields=sorted(searched),

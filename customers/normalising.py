@@ -18,7 +18,9 @@ _NOT_DIGITS = re.compile(r"[^0-9]")
 def _plain(text: str) -> str:
     """Full and half width made one (NFKC), without spaces and control characters."""
     text = unicodedata.normalize("NFKC", text)
-    return _SPACES.sub("", "".join(c for c in text if unicodedata.category(c)[0] != "C"))
+    text = _SPACES.sub("", "".join(c for c in text if unicodedata.category(c)[0] != "C"))
+    # once more, for what stood apart may combine now
+    return unicodedata.normalize("NFKC", text)
 
 
 def digits(text: str) -> str:

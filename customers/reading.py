@@ -86,7 +86,7 @@ def look_up(person: Person, terms: Terms, inquiry: Inquiry | None = None) -> Fou
     if found:
         _disclose("customer.listed", basis, found)
     else:
-        recording.nothing_found(conditions, basis=basis.why, inquiry_id=basis.inquiry_id)
+        recording.nothing_found(conditions, reader=person, basis=basis.why, inquiry_id=basis.inquiry_id)
     return Found([view for view, _scope in found], limit, more=len(rows) > limit)
 
 
@@ -192,6 +192,7 @@ def _disclose(
             )
             for view, scope in views
         ),
+        reader=basis.person,
         basis=basis.why,
         inquiry_id=basis.inquiry_id,
     )

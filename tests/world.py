@@ -34,7 +34,7 @@ HANAKO_VALUES: dict[str, Any] = {
     "menu_category": "free",
     "contracted_capacity_kva": Decimal("61.7"),
     "contracted_power_kw": Decimal("43.3"),
-    "power_factor_percent": 87,
+    "power_factor_percent": 79,
     "fit_started_on": date(2013, 8, 19),
     "generator_output_kw": Decimal("5.9"),
 }
