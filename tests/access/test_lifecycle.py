@@ -1,0 +1,276 @@
+"""From declaration to end: what changes, what the history says, and that doing it twice does it once."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from access import inquiries, lifecycle, rosters
+from access.errors import AlreadyDone, Denied
+from access.models import AreaUserPermission, Emergency, Grant, Inquiry, Person, RosterEntry, Session
+from access.reconcile import reconcile
+from access.tasks import sweep
+from audit.models import LogEntry
+from tests.world import MARUGAME, TAKAMATSU
+
+pytestmark = pytest.mark.django_db
+
+
+def permitted() -> set[tuple[str, str]]:
+    """The (username, area code) pairs of the object permissions."""
+    return set(AreaUserPermission.objects.values_list("user__username", "content_object__code"))
+
+
+def backdate(emergency: Emergency, by: timedelta) -> None:
+    """Moves an emergency and its grants into the past, as if the time had gone by."""
+    emergency.grants.update(
+        starts_at=lifecycle.database_now() - by, ends_at=lifecycle.database_now() - by + timedelta(hours=6)
+    )
+    Emergency.objects.filter(pk=emergency.pk).update(
+        declared_at=emergency.declared_at - by, expires_at=emergency.expires_at - by
+    )
+
+
+def test_declaring_grants_to_the_whole_roster_at_once(world):
+    emergency = world.declare()
+    assert Grant.objects.live().filter(emergency=emergency).count() == 2
+    assert permitted() == {
+        (who, area) for who in ("contractor", "contractor02") for area in (TAKAMATSU, MARUGAME)
+    }
+
+
+def test_a_grant_is_no_longer_than_the_contracts_ceiling(world):
+    emergency = world.declare(hours=60)
+    assert world.grant().ends_at == emergency.declared_at + timedelta(hours=24)
+
+
+def test_declaring_is_in_the_history_with_one_entry_for_each_grant(world):
+    emergency = world.declare()
+    story = LogEntry.objects.of_emergency(emergency.pk).order_by("pk")
+    assert [entry.event for entry in story] == ["emergency.declared", "grant.given", "grant.given"]
+    assert {entry.actor for entry in story} == {world.supervisor}
+    assert len({entry.cid for entry in story}) == 1
+    assert story[0].additional_data["areas"] == ["高松市", "丸亀市"]
+
+
+def test_a_declaration_that_fails_leaves_nothing(world):
+    with pytest.raises(Denied):
+        type(world.contract).objects.update(
+            suspended_at=lifecycle.database_now(), suspended_by=world.supervisor, suspended_because="x"
+        )
+        world.declare()
+    assert not Emergency.objects.exists()
+    assert not LogEntry.objects.filter(event="emergency.declared").exists()
+
+
+def test_who_is_not_on_the_roster_any_more_is_not_granted(world):
+    rosters.remove(world.supervisor, world.entry("contractor02"))
+    world.declare()
+    assert [g.roster_entry.person for g in Grant.objects.all()] == [world.contractor]
+
+
+def test_ending_writes_who_and_when(world):
+    emergency = world.declare()
+    ended = lifecycle.end(emergency, world.supervisor)
+    assert ended.ended_by == world.supervisor
+    assert not Emergency.objects.open().exists()
+    assert not Grant.objects.live().exists()
+
+
+def test_ending_twice_is_one_end_and_a_clear_word(world):
+    emergency = world.declare()
+    lifecycle.end(emergency, world.supervisor)
+    with pytest.raises(AlreadyDone):
+        lifecycle.end(emergency, world.supervisor)
+    assert LogEntry.objects.filter(event="emergency.ended").count() == 1
+
+
+def test_an_expired_emergency_cannot_be_ended_by_hand(world):
+    emergency = world.declare()
+    backdate(emergency, timedelta(hours=7))
+    with pytest.raises(AlreadyDone):
+        lifecycle.end(emergency, world.supervisor)
+
+
+@pytest.mark.parametrize("role", ["operator", "contractor", "auditor", "retailer", "administrator"])
+def test_only_a_supervisor_ends(world, role):
+    emergency = world.declare()
+    with pytest.raises(Denied, match="role"):
+        lifecycle.end(emergency, world.people[role])
+
+
+def test_what_is_due_ends_at_its_expiry_with_the_system_as_actor(world):
+    emergency = world.declare()
+    backdate(emergency, timedelta(hours=7))
+    assert lifecycle.end_what_is_due() == 1
+    emergency.refresh_from_db()
+    assert emergency.ended_at == emergency.expires_at
+    assert emergency.ended_by == Person.objects.system()
+    (entry,) = LogEntry.objects.filter(event="emergency.expired")
+    assert entry.actor_username == "system"
+
+
+def test_the_sweep_may_run_twice_or_late(world):
+    emergency = world.declare()
+    backdate(emergency, timedelta(hours=7))
+    for _ in range(3):
+        sweep()
+    assert LogEntry.objects.filter(event="emergency.expired").count() == 1
+    assert LogEntry.objects.filter(event="permissions.reconciled").count() == 2, "given once, taken once"
+    assert permitted() == set()
+
+
+def test_reconciling_takes_what_no_live_grant_gives_and_nothing_else(world):
+    first = world.declare(TAKAMATSU, MARUGAME)
+    world.declare(TAKAMATSU, name="地震")
+    lifecycle.end(first, world.supervisor)
+    done = reconcile()
+    assert (done.added, done.removed) == (0, 2)
+    assert permitted() == {("contractor", TAKAMATSU), ("contractor02", TAKAMATSU)}
+    assert reconcile().removed == 0
+
+
+def test_reconciling_gives_back_what_was_lost(world):
+    world.declare(TAKAMATSU)
+    AreaUserPermission.objects.all().delete()
+    assert reconcile().added == 2
+
+
+def test_offices_keep_their_areas_through_everything(world):
+    world.declare()
+    sweep()
+    assert world.operator.has_perm("customers.consult_servicearea", world.areas[TAKAMATSU])
+
+
+def test_sessions_of_an_ended_grant_are_closed_and_the_others_stay(world, client_of):
+    emergency = world.declare()
+    contractor, operator = client_of(world.contractor), client_of(world.operator)
+    lifecycle.end(emergency, world.supervisor)
+    assert lifecycle.close_sessions_of_ended_grants() == 1
+    assert contractor.get("/").status_code == 302
+    assert operator.get("/").status_code == 200
+    (entry,) = LogEntry.objects.filter(event="session.closed")
+    assert entry.subject_id == world.contractor.pk
+
+
+def test_who_signs_in_after_the_end_keeps_the_session(world, client_of):
+    emergency = world.declare()
+    lifecycle.end(emergency, world.supervisor)
+    contractor = client_of(world.contractor)
+    assert lifecycle.close_sessions_of_ended_grants() == 0
+    assert contractor.get("/").status_code == 200
+
+
+def test_a_session_with_another_live_grant_stays(world, client_of):
+    first = world.declare(TAKAMATSU)
+    world.declare(MARUGAME, name="地震")
+    contractor = client_of(world.contractor)
+    lifecycle.end(first, world.supervisor)
+    assert lifecycle.close_sessions_of_ended_grants() == 0
+    assert contractor.get("/").status_code == 200
+
+
+def test_expired_sessions_are_cleared_away(world, client_of):
+    client_of(world.operator)
+    Session.objects.update(expire_date=lifecycle.database_now() - timedelta(seconds=1))
+    sweep()
+    assert not Session.objects.exists()
+
+
+def test_a_contractors_inquiries_are_shut_after_the_emergency(world):
+    emergency = world.declare()
+    taken = inquiries.take(
+        world.contractor, Inquiry(emergency=emergency, caller_name="通報者", kind="outage")
+    )
+    lifecycle.end(emergency, world.supervisor)
+    for call in (
+        lambda: inquiries.of_person(world.contractor),
+        lambda: inquiries.own(world.contractor, taken.pk),
+    ):
+        with pytest.raises(Denied, match="no_emergency"):
+            call()
+
+
+def test_an_inquiry_closes_once(world):
+    taken = inquiries.take(world.operator, Inquiry(caller_name="通報者", kind="outage"))
+    inquiries.close(world.operator, taken.pk)
+    with pytest.raises(AlreadyDone):
+        inquiries.close(world.operator, taken.pk)
+
+
+def test_a_contractor_takes_no_inquiry_for_an_emergency_not_theirs(world):
+    world.declare()
+    other = world.declare(contracts=(), name="別の災害")
+    with pytest.raises(Denied, match="no_grant"):
+        inquiries.take(world.contractor, Inquiry(emergency=other, caller_name="通報者", kind="outage"))
+
+
+def test_the_history_of_an_inquiry_names_no_caller(world):
+    inquiries.take(
+        world.operator,
+        Inquiry(caller_name="秘密の通報者", caller_phone="087-000-1111", kind="outage", note="秘密のメモ"),
+    )
+    kept = " ".join(str(entry.__dict__) for entry in LogEntry.objects.all())
+    assert "秘密" not in kept
+    assert "087-000-1111" not in kept
+
+
+def test_off_the_roster_and_on_again_is_two_entries(world):
+    entry = world.entry()
+    rosters.remove(world.supervisor, entry)
+    with pytest.raises(AlreadyDone):
+        rosters.remove(world.supervisor, entry)
+    rosters.add(world.supervisor, world.contract, world.contractor, entry.trained_on)
+    with pytest.raises(AlreadyDone):
+        rosters.add(world.supervisor, world.contract, world.contractor, entry.trained_on)
+    assert RosterEntry.objects.filter(person=world.contractor).count() == 2
+
+
+class TestTheForm:
+    """Declaring through the page: each slip gets a sentence beside its field, and nothing is half-saved."""
+
+    @pytest.fixture
+    def declare(self, world, client_of):
+        client = client_of(world.supervisor)
+        client.cookies["portal_language"] = "en"
+        good = {
+            "kind": "typhoon",
+            "name": "台風第14号",
+            "areas": [world.areas[TAKAMATSU].pk],
+            "expires_at": (lifecycle.database_now() + timedelta(hours=15)).strftime("%Y-%m-%dT%H:%M"),
+            "contracts": [world.contract.pk],
+        }
+        return lambda **changes: client.post(reverse("portal:declare_emergency"), good | changes)
+
+    def test_declares_and_grants(self, declare):
+        assert declare().status_code == 302
+        assert Grant.objects.live().count() == 2
+
+    @pytest.mark.parametrize(
+        ("changes", "field", "says"),
+        [
+            ({"expires_at": "2020-01-01T00:00"}, "expires_at", "cannot end before it starts"),
+            ({"expires_at": "2099-01-01T00:00"}, "expires_at", "at most 72 hours"),
+            ({"expires_at": "soon"}, "expires_at", "valid date"),
+            ({"expires_at": ""}, "expires_at", "required"),
+            ({"areas": []}, "areas", "at least one area"),
+            ({"areas": ["999999"]}, "areas", "that this operator serves"),
+            ({"areas": ["1' OR '1'='1"]}, "areas", "that this operator serves"),
+            ({"kind": "war"}, "kind", "valid choice"),
+            ({"name": ""}, "name", "required"),
+            ({"name": "x" * 10_000}, "name", "at most 100"),
+            ({"contracts": ["999999"]}, "contracts", "not one of the available choices"),
+        ],
+    )
+    def test_a_slip_is_explained_and_saves_nothing(self, declare, changes, field, says):
+        response = declare(**changes)
+        assert response.status_code == 200
+        assert says in str(response.context["form"].errors[field])
+        assert says in response.content.decode()
+        assert not Emergency.objects.exists()
+
+    def test_html_in_a_name_is_shown_as_text(self, declare, world, client_of):
+        declare(name="<script>alert(1)</script>")
+        page = client_of(world.operator).get("/").content.decode()
+        assert "<script>alert" not in page
+        assert "&lt;script&gt;alert(1)" in page
