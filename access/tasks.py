@@ -1,6 +1,7 @@
 """What time or an ending asks for. Each task may run twice, late or never: nothing is visible by it."""
 
 from celery import shared_task
+from django.conf import settings
 from django.core.cache import cache
 
 from access import lifecycle
@@ -10,7 +11,7 @@ from audit import acting
 
 #: Where the sweep says that a worker was heard from, and for how many seconds that counts.
 HEARD_FROM = "worker-heard-from"
-HEARD_FOR = 30
+HEARD_FOR = 5 + 5 * settings.SWEEP_SECONDS
 
 
 @shared_task
