@@ -91,6 +91,7 @@ class InquiryForm(forms.ModelForm):
     def __init__(self, *args, emergencies, **kwargs):
         """emergencies: those that the call may belong to; a single one is taken as read."""
         super().__init__(*args, **kwargs)
+        self.says_optional = _("optional")
         choices = list(emergencies)
         field = self.fields["emergency"]
         field.queryset = emergencies

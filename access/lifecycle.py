@@ -135,7 +135,9 @@ def close_sessions_of_ended_grants() -> int:
         )
     )
     keys = over.values_list("roster_entry__person__sessions__session_key", flat=True)
-    sessions = list(Session.objects.select_for_update(of=("self",)).filter(pk__in=keys).select_related("person"))
+    sessions = list(
+        Session.objects.select_for_update(of=("self",)).filter(pk__in=keys).select_related("person")
+    )
     system = Person.objects.system()
     for session in sessions:
         recording.session("session.closed", system, about=session.person)

@@ -316,7 +316,14 @@ class Inquiry(models.Model):
 
     taken_by = models.ForeignKey(Person, models.PROTECT, related_name="inquiries")
     taken_at = models.DateTimeField(_("taken at"), db_default=Now())
-    emergency = models.ForeignKey(Emergency, models.PROTECT, null=True, related_name="inquiries")
+    emergency = models.ForeignKey(
+        Emergency,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="inquiries",
+        verbose_name=_("emergency"),
+    )
     caller_name = models.CharField(_("caller's name"), max_length=100)
     caller_phone = models.CharField(_("number the call came from"), max_length=20, blank=True)
     kind = models.CharField(_("what is wrong"), max_length=20, choices=Kind)

@@ -169,5 +169,5 @@ def _roster_page(request: HttpRequest, contract: DelegationContract, form: Roste
 def _areas_by_prefecture(chosen: set[str]) -> dict[str, list[tuple[ServiceArea, bool]]]:
     prefectures: dict[str, list[tuple[ServiceArea, bool]]] = {}
     for area in ServiceArea.objects.all():
-        prefectures.setdefault(area.prefecture, []).append((area, str(area.pk) in chosen))
+        prefectures.setdefault(area.get_prefecture_display(), []).append((area, str(area.pk) in chosen))
     return prefectures

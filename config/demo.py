@@ -26,13 +26,13 @@ from config.processes import IMPATIENCE, EmbeddedError, dies_with_this_process
 
 ROOT = Path(__file__).resolve().parent.parent
 ACCOUNTS = """\
-  operator         受付（高松）：自分の管轄区域の顧客を調べる / office operator: customers of the office's areas
-  operator-ehime   受付（愛媛）：同じ、別の管轄区域 / office operator: the same for other areas
-  contractor       委託先：緊急時、許可された区域だけ / contractor: granted areas, during an emergency only
-  supervisor       責任者：緊急時を宣言し、許可を与える / supervisor: declares emergencies and grants access
-  auditor          監査：誰が何を見たかを調べる / auditor: examines who saw what
-  retailer         小売電気事業者：切替手続き中の顧客だけ / retailer: customers who are switching
-  administrator    管理者：アカウントを管理し、顧客は見ない / administrator: accounts, no customers
+  operator         担当者（香川支社）/ operator of the Kagawa branch: customers of its own areas, all items
+  operator-ehime   担当者（愛媛支社）/ operator of the Ehime branch
+  supervisor       責任者 / supervisor: declares and ends emergencies, grants to the roster
+  contractor       受託者 / contractor: looks callers up in an open emergency only, five items
+  auditor          監査担当 / auditor: reads the history
+  retailer         小売電気事業者 / retailer: switching support, own customers and shared items
+  administrator    管理者 / administrator: accounts and organisations, no customers
 """
 
 
@@ -162,6 +162,8 @@ def start_portal(
             "4",
             "--access-logfile",
             "-",
+            "--access-logformat",  # the path without its query: what is filtered by is nobody's business
+            '%(h)s %(t)s "%(m)s %(U)s" %(s)s %(L)s',
             "--no-control-socket",
         ],
         "worker": [

@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import path
+from django.utils.text import capfirst
 
 
 class PortalModelAdmin(admin.ModelAdmin):
@@ -26,6 +27,10 @@ class PortalModelAdmin(admin.ModelAdmin):
         if self.made_here:
             pages.append(path("add/", wrap(self.add_view), name=f"{name}_add"))
         return pages
+
+    def changelist_view(self, request, extra_context=None):
+        title = capfirst(self.opts.verbose_name_plural)
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     def has_add_permission(self, request):
         return self.made_here and super().has_add_permission(request)

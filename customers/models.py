@@ -36,11 +36,17 @@ class Organization(models.Model):
 class ServiceArea(models.Model):
     """A municipality that the operator serves (供給エリア): the unit of scope and of permission."""
 
+    class Prefecture(models.TextChoices):
+        TOKUSHIMA = "徳島県", _("Tokushima")
+        KAGAWA = "香川県", _("Kagawa")
+        EHIME = "愛媛県", _("Ehime")
+        KOCHI = "高知県", _("Kochi")
+
     code = models.CharField(_("code (JIS X 0402)"), max_length=5, unique=True)
     name = models.CharField(_("name"), max_length=50)
     name_kana = models.CharField(_("name in kana"), max_length=100)
     name_en = models.CharField(_("name in English"), max_length=100)
-    prefecture = models.CharField(_("prefecture"), max_length=10)
+    prefecture = models.CharField(_("prefecture"), max_length=10, choices=Prefecture)
 
     class Meta:
         verbose_name = _("service area")

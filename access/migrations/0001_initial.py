@@ -427,10 +427,10 @@ class Migration(migrations.Migration):
                 (
                     "emergency",
                     models.ForeignKey(
-                        null=True,
+                        blank=True, null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="inquiries",
-                        to="access.emergency",
+                        to="access.emergency", verbose_name="emergency",
                     ),
                 ),
                 (

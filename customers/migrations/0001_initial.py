@@ -94,7 +94,11 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "prefecture",
-                    models.CharField(max_length=10, verbose_name="prefecture"),
+                    models.CharField(
+                        choices=[("徳島県", "Tokushima"), ("香川県", "Kagawa"), ("愛媛県", "Ehime"), ("高知県", "Kochi")],
+                        max_length=10,
+                        verbose_name="prefecture",
+                    ),
                 ),
             ],
             options={

@@ -1,0 +1,39 @@
+"""Makes the first administrator of a new portal; every other account is made in the portal."""
+
+from getpass import getpass
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from access.people import Person, Role
+from audit.acting import as_person
+from customers.models import Organization
+
+
+class Command(BaseCommand):
+    help = "Makes the network operator and its first administrator. Refuses where an administrator exists."
+
+    def add_arguments(self, parser):
+        parser.add_argument("username")
+        parser.add_argument("--name", required=True, help="the person's own name")
+        parser.add_argument("--operator", required=True, help="the network operator's name")
+
+    @transaction.atomic
+    def handle(self, *args, username, name, operator, **options):
+        if Person.objects.filter(role=Role.ADMINISTRATOR).exists():
+            raise CommandError("There is an administrator already, who can make others in the portal.")
+        password = getpass("Password: ")
+        try:
+            validate_password(password)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from None
+        with as_person(Person.objects.system()):
+            organization, _made = Organization.objects.get_or_create(
+                name=operator, defaults={"kind": Organization.Kind.NETWORK_OPERATOR}
+            )
+            Person.objects.create_user(
+                username, password, name=name, role=Role.ADMINISTRATOR, organization=organization
+            )
+        self.stdout.write(f"{username} can sign in now.")
