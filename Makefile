@@ -7,7 +7,7 @@ BOOTSTRAP = @python3 config/bootstrap.py
 SETTINGS = @env SECRET_KEY=- ALLOWED_HOSTS=- DATABASE_URL=postgres:///- REDIS_URL=redis://-
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shell clean-demo test lint messages
+.PHONY: help demo shell clean-demo test screenshots lint messages
 
 help: ## Say what the targets do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -27,6 +27,10 @@ clean-demo: ## Forget the demo's data
 test: ## Run the tests (ARGS="-k grants -x" make test)
 	$(BOOTSTRAP) --dev
 	@$(PYTHON) -m config.embedded test $(PYTHON) -m pytest -n 2 $(ARGS)
+
+screenshots: ## Take the README's pictures anew
+	$(BOOTSTRAP) --dev
+	@SCREENSHOTS=docs/images $(PYTHON) -m config.embedded test $(PYTHON) -m pytest tests/journeys/test_pages.py -k pictures
 
 lint: ## Check the style, the layers and the types
 	$(BOOTSTRAP) --dev

@@ -95,7 +95,7 @@ def _words(entry: LogEntry) -> dict[str, Any]:
         words["until"] = moment(until)
     if kind := detail.get("inquiry_kind"):
         words["inquiry_kind"] = dict(Inquiry.Kind.choices).get(kind, kind)
-    fields = _joined(str(FIELD_LABELS.get(name, name)) for name in entry.fields)
+    fields = _joined(str(FIELD_LABELS.get(name, name)) for name in in_table_order(entry.fields))
     return _Missing(
         words,
         person=entry.actor_name or _("Somebody not signed in"),
@@ -106,6 +106,12 @@ def _words(entry: LogEntry) -> dict[str, Any]:
         reason=REASONS[entry.reason].sentence if entry.reason in REASONS else entry.reason,
         basis=BASES.get(entry.basis, entry.basis),
     )
+
+
+def in_table_order(fields: list[str]) -> list[str]:
+    """Fields in the order of the table of items."""
+    order = list(FIELD_LABELS)
+    return sorted(fields, key=lambda name: order.index(name) if name in order else len(order))
 
 
 def moment(iso: str) -> str:

@@ -35,7 +35,7 @@ def entry(request: HttpRequest, pk: int) -> HttpResponse:
     story = LogEntry.objects.of_story(one.cid).order_by("pk")[: reading.PAGE]
     context = {
         "line": reading.readable(one),
-        "fields": [FIELD_LABELS.get(name, name) for name in one.fields],
+        "fields": [FIELD_LABELS.get(name, name) for name in reading.in_table_order(one.fields)],
         "basis": BASES.get(one.basis, one.basis),
         "changes": (one.changes or {}).items(),
         "story": [reading.readable(e) for e in story if e.pk != one.pk],

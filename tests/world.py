@@ -42,6 +42,17 @@ OTHER_RETAILER = "瀬戸内みらい電力株式会社"
 USAGE_KWH = 7341
 
 
+NAMES = {
+    "operator": "高松 一郎",
+    "operator-ehime": "松山 双葉",
+    "supervisor": "徳島 三郎",
+    "auditor": "高知 四季",
+    "administrator": "今治 五月",
+    "retailer": "坂出 六花",
+    "contractor": "丸亀 七海",
+}
+
+
 @dataclass
 class World:
     areas: dict[str, ServiceArea] = field(default_factory=dict)
@@ -135,7 +146,7 @@ def _people(world: World, contractors: int) -> None:
     for username, organization, role, office in staff:
         world.people[username] = Person.objects.create(
             username=username,
-            name=f"{username}の人",
+            name=NAMES.get(username, f"受託 {username[-2:]}"),
             password=hashed_password(),
             organization=world.organizations[organization],
             role=role,

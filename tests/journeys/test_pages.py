@@ -1,0 +1,117 @@
+"""Every page in a real browser: it fits its window, keeps its own security policy, works by keyboard.
+
+The README's pictures are taken here, so that they cannot lie: SCREENSHOTS=docs/images writes them
+(`make screenshots`); otherwise they go to build/.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from access import inquiries
+from access.models import Inquiry
+from customers import keys, reading
+from tests.world import HANAKO
+
+pytestmark = pytest.mark.journey
+
+PICTURES = Path(os.environ.get("SCREENSHOTS", "build/screenshots"))
+
+
+@pytest.fixture
+def addresses(portal) -> dict[str, list[str]]:
+    """What each role may open, in an emergency with an inquiry taken and a customer seen."""
+    world = portal.world
+    emergency = world.declare()
+    inquiry = inquiries.take(
+        world.contractor,
+        Inquiry(
+            emergency=emergency,
+            caller_name="香川",
+            caller_phone="087-821-0001",
+            kind="outage",
+            note="昨夜から停電しており、復旧の見込みを知りたいとのこと。",
+        ),
+    )
+    hanako = world.customers[HANAKO].pk
+    reading.look_up(world.contractor, reading.Terms(phone="087-821-0001"), inquiry)
+    reading.open_customer(world.contractor, hanako, inquiry)
+
+    def opened(person, inquiry_id=None) -> str:
+        return f"/customers/{keys.make(person, hanako, inquiry_id)}/"
+
+    contract = world.contract.pk
+    return {
+        "contractor": ["/", "/inquiries/", "/inquiries/new/", f"/inquiries/{inquiry.pk}/", "/items/"]
+        + [opened(world.contractor, inquiry.pk), "/lookup/", "/password/"],
+        "operator": ["/", "/inquiries/", "/inquiries/new/", "/lookup/", "/emergencies/"]
+        + [opened(world.operator), f"/emergencies/{emergency.pk}/", "/history/"],
+        "supervisor": ["/", "/emergencies/", "/emergencies/declare/", f"/emergencies/{emergency.pk}/end/"]
+        + ["/registers/delegationcontract/", "/registers/delegationcontract/add/"]
+        + [f"/registers/delegationcontract/{contract}/change/", f"/contracts/{contract}/roster/"],
+        "auditor": ["/", "/history/", "/history/?kind=disclosure", "/history/1/", "/emergencies/"],
+        "retailer": ["/", "/lookup/", opened(world.retailer)],
+        "administrator": ["/"]
+        + [f"/registers/{name}/" for name in ("person", "office", "organization", "servicearea")]
+        + ["/registers/person/add/", f"/registers/person/{world.operator.pk}/change/"]
+        + [f"/registers/person/{world.operator.pk}/password/", "/registers/organization/add/"],
+    }
+
+
+@pytest.mark.parametrize(("width", "language", "scheme"), [(390, "en", "dark"), (1440, "ja", "light")])
+def test_every_page_fits_and_obeys_its_policy(addresses, visit, width, language, scheme):
+    for role, paths in addresses.items():
+        page = visit(role, width=width, language=language, color_scheme=scheme)
+        for path in paths:
+            page.goto(path)
+            assert page.locator("main h1").count() == 1, path
+            assert page.locator(".band").is_visible(), path
+            wider = page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+            assert wider <= 0, f"{path} is {wider} px wider than a window of {width}"
+
+
+def test_a_caller_is_helped_by_keyboard_alone(addresses, visit):
+    page = visit("contractor", java_script_enabled=False)
+    page.goto(addresses["contractor"][3])
+    page.keyboard.press("Tab")
+    assert page.locator(":focus").get_attribute("href") == "#content"
+    page.focus("[name=phone]")
+    page.keyboard.type("087-821-0001")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("table.results")
+    page.focus("table.results a.button")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("dl.customer")
+    assert "香川 花子" in page.content()
+
+
+def test_going_back_brings_no_customer_back(addresses, portal, visit):
+    from access import lifecycle
+    from access.models import Emergency
+
+    page = visit("contractor")
+    page.goto(addresses["contractor"][5])
+    assert "香川 花子" in page.content()
+    page.goto("/items/")
+    lifecycle.end(Emergency.objects.get(), portal.world.supervisor)
+    page.go_back()
+    assert "香川 花子" not in page.content()
+
+
+def test_the_readmes_pictures(addresses, visit):
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    contractor = visit("contractor", width=1200)
+    contractor.goto(addresses["contractor"][5])
+    assert "087-821-0001" in contractor.content()
+    contractor.screenshot(
+        path=PICTURES / "contractor.png", clip={"x": 0, "y": 0, "width": 1200, "height": 460}
+    )
+    operator = visit("operator", width=1200)
+    operator.goto(addresses["operator"][5])
+    operator.screenshot(path=PICTURES / "operator.png", clip={"x": 0, "y": 0, "width": 1200, "height": 860})
+    auditor = visit("auditor", width=1200)
+    auditor.goto("/history/")
+    auditor.screenshot(path=PICTURES / "history.png", clip={"x": 0, "y": 0, "width": 1200, "height": 860})
