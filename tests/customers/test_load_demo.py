@@ -2,10 +2,12 @@
 
 import re
 from datetime import date
+from functools import cache
 from io import StringIO
 from itertools import islice
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -15,7 +17,7 @@ from guardian.shortcuts import get_objects_for_group, get_objects_for_user
 from access.models import DelegationContract, Office, Person, RosterEntry
 from audit.models import LogEntry
 from customers import normalising
-from customers.demo import known, loading, places, rows
+from customers.demo import accounts, known, loading, places, rows
 from customers.disclosure import DELEGABLE_ITEMS
 from customers.models import Customer, MonthlyUsage, Organization, ServiceArea
 
@@ -23,6 +25,7 @@ CUSTOMERS = 300
 #: Enough of them that each of the rarest kind (one in a thousand) is there.
 MANY = 10_000
 SERVED = places.neighbourhoods()
+hash_once = cache(make_password)  # slow on purpose
 
 
 def load(customers: int = CUSTOMERS, **options) -> str:
@@ -33,8 +36,9 @@ def load(customers: int = CUSTOMERS, **options) -> str:
 
 
 @pytest.fixture(autouse=True)
-def in_a_demo(settings):
+def in_a_demo(settings, monkeypatch):
     settings.DEMO = True
+    monkeypatch.setattr(accounts, "make_password", hash_once)
 
 
 @pytest.fixture
@@ -44,6 +48,11 @@ def demo(db) -> None:
 
 def made_up(count: int, **options) -> list[rows.Row]:
     return list(islice(rows.rows(SERVED, **options), count))
+
+
+@cache
+def many() -> list[rows.Row]:
+    return made_up(MANY)
 
 
 # The generator, without a database
@@ -56,7 +65,7 @@ def test_the_same_customers_are_made_up_every_time_and_a_smaller_number_comes_fi
 
 
 def test_no_two_customers_share_a_number_and_none_has_a_known_ones():
-    numbers = {row.supply_point_number for row in made_up(MANY)} | {
+    numbers = {row.supply_point_number for row in many()} | {
         one.supply_point_number for one in known.CUSTOMERS
     }
     assert len(numbers) == MANY + len(known.CUSTOMERS)
@@ -64,7 +73,7 @@ def test_no_two_customers_share_a_number_and_none_has_a_known_ones():
 
 
 def test_a_known_customers_phone_number_finds_nobody_else():
-    numbers = [row.phone for row in made_up(MANY)]
+    numbers = [row.phone for row in many()]
     free = made_up(MANY, taken_phones=frozenset(numbers[:50]))
     assert not {row.phone for row in free} & set(numbers[:50])
 
@@ -73,14 +82,14 @@ def test_a_known_customers_phone_number_finds_nobody_else():
     ("voltage", "lowest", "highest"), [("low", 0.1, 49.9), ("high", 50, 1_999), ("extra_high", 2_000, 50_000)]
 )
 def test_contracted_power_fits_the_voltage(voltage, lowest, highest):
-    powers = [r.contracted_power_kw for r in made_up(MANY) if r.voltage == voltage and r.contracted_power_kw]
+    powers = [r.contracted_power_kw for r in many() if r.voltage == voltage and r.contracted_power_kw]
     assert powers
     assert lowest <= min(powers)
     assert max(powers) <= highest
 
 
 def test_a_contract_is_for_a_capacity_or_for_a_power_with_its_factor():
-    for row in made_up(MANY):
+    for row in many():
         by_capacity = row.contracted_capacity_kva is not None
         assert by_capacity == (row.contracted_power_kw is None) == (row.power_factor_percent is None)
         assert by_capacity == row.service_menu.startswith("電灯")
@@ -91,12 +100,12 @@ def test_a_contract_is_for_a_capacity_or_for_a_power_with_its_factor():
 
 
 def test_only_the_affiliate_sells_the_regulated_menu_and_only_at_low_voltage():
-    regulated = [row for row in made_up(MANY) if row.menu_category == "regulated"]
+    regulated = [row for row in many() if row.menu_category == "regulated"]
     assert {(row.retailer, row.voltage) for row in regulated} == {("affiliate", "low")}
 
 
 def test_shares_are_about_those_of_the_area():
-    everybody = made_up(MANY)
+    everybody = many()
 
     def share(condition) -> float:
         return sum(map(condition, everybody)) / MANY
@@ -105,18 +114,18 @@ def test_shares_are_about_those_of_the_area():
     assert share(lambda row: row.menu_category == "regulated") == pytest.approx(0.39, abs=0.03)
     assert share(lambda row: row.voltage == "high") == pytest.approx(0.02, abs=0.006)
     assert share(lambda row: row.voltage == "extra_high") == pytest.approx(0.001, abs=0.001)
-    assert share(lambda row: row.fit_started_on) == pytest.approx(0.05, abs=0.01)
-    assert share(lambda row: row.usage) == pytest.approx(0.3, abs=0.02)
+    assert share(lambda row: row.fit_started_on is not None) == pytest.approx(0.05, abs=0.01)
+    assert share(lambda row: row.usage is not None) == pytest.approx(0.3, abs=0.02)
 
 
 def test_the_feed_in_tariff_starts_in_its_time_and_has_a_generator():
-    for row in made_up(MANY):
+    for row in many():
         assert (row.fit_started_on is None) == (row.generator_output_kw is None)
         assert row.fit_started_on is None or date(2012, 7, 1) <= row.fit_started_on < date(2026, 10, 1)
 
 
 def test_phone_numbers_have_as_many_digits_as_real_ones():
-    for row in made_up(MANY):
+    for row in many():
         digits = normalising.digits(row.phone)
         assert len(digits) == (11 if digits[:3] in ("090", "080", "070") else 10)
         assert re.fullmatch("0[0-9]+-[0-9]+-[0-9]{4}", row.phone)

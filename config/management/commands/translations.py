@@ -59,10 +59,10 @@ class Command(BaseCommand):
             self.stderr.write(f"{state}: {named(message)}")
         if check:
             if open_ones:
-                raise CommandError(f"{len(open_ones)} without a translation: run `make messages`.")
+                raise CommandError(f"{len(open_ones)} to translate: run `make messages` and fill them in.")
             return
         write(updated, CATALOGUE)
-        self.stdout.write(f"{len(updated)} strings, {len(open_ones)} without a translation.")
+        self.stdout.write(f"{len(updated)} strings, {len(open_ones)} of them to translate.")
 
 
 def collect() -> Catalog:
@@ -119,7 +119,7 @@ def named(message: Message) -> str:
     """The string as a person may look for it, with its context and the files that it is in."""
     msgid = message.id[0] if message.pluralizable else message.id
     context = f" (context: {message.context})" if message.context else ""
-    return f"“{msgid}”{context} in {', '.join(place for place, _line in message.locations)}"
+    return f"{msgid!r}{context} in {', '.join(place for place, _line in message.locations)}"
 
 
 def write(catalog: Catalog, path: Path) -> None:
