@@ -3,7 +3,7 @@
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm
+from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
 from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -53,6 +53,11 @@ class NewPersonForm(AdminUserCreationForm):
         return cleaned
 
 
+class NewPasswordForm(AdminPasswordChangeForm):
+    # Django's own help is put together at import, and so stays in one language
+    usable_password_help_text = _("Without a password nobody can sign in to the account.")
+
+
 def check_role_fits(form: forms.ModelForm, cleaned: dict) -> None:
     """Adds an error beside the field where role, organisation and office do not fit (table: roles)."""
     from access.roles import ROLES
@@ -68,6 +73,7 @@ def check_role_fits(form: forms.ModelForm, cleaned: dict) -> None:
 class PersonAdmin(PortalModelAdmin, UserAdmin):
     form = PersonForm
     add_form = NewPersonForm
+    change_password_form = NewPasswordForm
     list_display = ["username", "name", "organization", "role", "office", "is_active"]
     list_filter = ["role", "organization", "is_active"]
     search_fields = ["username", "name"]

@@ -46,6 +46,7 @@ def take(by: Person, inquiry: Inquiry) -> Inquiry:
     recording.decision(
         "inquiry.taken",
         inquiry,
+        actor=by,
         inquiry_id=inquiry.pk,
         emergency_id=inquiry.emergency_id,
         detail={"inquiry_kind": inquiry.kind},
@@ -66,6 +67,7 @@ def close(by: Person, pk: int) -> Inquiry:
     recording.decision(
         "inquiry.closed",
         inquiry,
+        actor=by,
         inquiry_id=inquiry.pk,
         emergency_id=inquiry.emergency_id,
     )

@@ -60,6 +60,7 @@ def declare(
     recording.decision(
         "emergency.declared",
         emergency,
+        actor=by,
         emergency_id=emergency.pk,
         detail={
             "kind": kind,
@@ -86,7 +87,7 @@ def end(emergency: Emergency, by: Person) -> Emergency:
     ended.ended_at, ended.ended_by = database_now(), by
     with disable_auditlog():
         ended.save(update_fields=["ended_at", "ended_by"])
-    recording.decision("emergency.ended", ended, emergency_id=ended.pk)
+    recording.decision("emergency.ended", ended, actor=by, emergency_id=ended.pk)
     return ended
 
 
@@ -163,6 +164,7 @@ def _grant(by: Person, emergency: Emergency, contract: DelegationContract, now: 
         recording.decided(
             "grant.given",
             grant,
+            actor=by,
             subject_id=grant.roster_entry.person_id,
             emergency_id=emergency.pk,
             contract_id=contract.pk,

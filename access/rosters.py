@@ -32,7 +32,7 @@ def add(by: Person, contract: DelegationContract, person: Person, trained_on: da
         entry = RosterEntry.objects.create(
             contract=contract, person=person, trained_on=trained_on, added_by=by
         )
-    _record("roster.added", entry)
+    _record("roster.added", by, entry)
     return entry
 
 
@@ -46,15 +46,16 @@ def remove(by: Person, entry: RosterEntry) -> RosterEntry:
     entry.removed_at, entry.removed_by = database_now(), by
     with disable_auditlog():
         entry.save(update_fields=["removed_at", "removed_by"])
-    _record("roster.removed", entry)
+    _record("roster.removed", by, entry)
     reconcile()
     return entry
 
 
-def _record(event: str, entry: RosterEntry) -> None:
+def _record(event: str, by: Person, entry: RosterEntry) -> None:
     recording.decision(
         event,
         entry,
+        actor=by,
         subject_id=entry.person_id,
         contract_id=entry.contract_id,
         detail={"subject": str(entry.person), "contract": entry.contract.title},

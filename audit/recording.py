@@ -79,7 +79,8 @@ def denial(person: Any, reason: str, *, path: str, **facts: int | None) -> None:
             event="denied",
             reason=reason,
             actor=person,
-            additional_data={"path": path},
+            # what PostgreSQL's JSON cannot hold (NUL) and nobody reads (10,000 characters) is left out
+            additional_data={"path": path.replace("\0", "�")[:500]},
             **facts,
         ).save()
 
