@@ -37,6 +37,8 @@ def committed_database(django_db_setup, django_db_blocker):
     clone = f"{original}_{uuid.uuid4().hex[:8]}"
     with django_db_blocker.unblock():
         connections.close_all()
+        # A template may have no other session; one that a test left open in another thread is ended.
+        _as_owner(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{original}'")
         _as_owner(f'CREATE DATABASE "{clone}" TEMPLATE "{original}"')
         connection.settings_dict["NAME"] = clone
         try:
