@@ -11,6 +11,7 @@ import pytest
 
 from access import inquiries
 from access.models import Inquiry
+from audit.models import LogEntry
 from customers import keys, reading
 from tests.world import HANAKO
 
@@ -50,7 +51,13 @@ def addresses(portal) -> dict[str, list[str]]:
         "supervisor": ["/", "/emergencies/", "/emergencies/declare/", f"/emergencies/{emergency.pk}/end/"]
         + ["/registers/delegationcontract/", "/registers/delegationcontract/add/"]
         + [f"/registers/delegationcontract/{contract}/change/", f"/contracts/{contract}/roster/"],
-        "auditor": ["/", "/history/", "/history/?kind=disclosure", "/history/1/", "/emergencies/"],
+        "auditor": [
+            "/",
+            "/history/",
+            "/history/?kind=disclosure",
+            f"/history/{LogEntry.objects.latest('pk').pk}/",
+            "/emergencies/",
+        ],
         "retailer": ["/", "/lookup/", opened(world.retailer)],
         "administrator": ["/"]
         + [f"/registers/{name}/" for name in ("person", "office", "organization", "servicearea")]
