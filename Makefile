@@ -36,7 +36,7 @@ lint: ## Check the style, the layers and the types
 	$(BOOTSTRAP) --dev
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/djlint --check templates
+	.venv/bin/djlint --lint --quiet templates
 	.venv/bin/lint-imports
 	$(SETTINGS) $(PYTHON) -m mypy
 

@@ -11,6 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from access.models import DelegationContract, Person, Role
 from config.model_admin import PortalModelAdmin
 
+#: Django's own help is put together at import, and so stays in one language.
+USABLE_PASSWORD = _("Without a password nobody can sign in to the account.")
+
 
 class PersonForm(forms.ModelForm):
     """One role each; the database has the last word on which organisation a role belongs to."""
@@ -45,7 +48,9 @@ class NewPersonForm(AdminUserCreationForm):
         model = Person
         fields = ["username", "name", "email", "organization", "role", "office"]
 
-    __init__ = AdminUserCreationForm.__init__
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["usable_password"].help_text = USABLE_PASSWORD
 
     def clean(self):
         cleaned = super().clean()
@@ -54,8 +59,7 @@ class NewPersonForm(AdminUserCreationForm):
 
 
 class NewPasswordForm(AdminPasswordChangeForm):
-    # Django's own help is put together at import, and so stays in one language
-    usable_password_help_text = _("Without a password nobody can sign in to the account.")
+    usable_password_help_text = USABLE_PASSWORD
 
 
 def check_role_fits(form: forms.ModelForm, cleaned: dict) -> None:

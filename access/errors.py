@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 
@@ -10,7 +11,7 @@ class Reason:
     """Why somebody is refused: the HTTP status, and a sentence for them that says what to do."""
 
     status: int
-    sentence: str
+    sentence: str | Promise
 
 
 # fmt: off
@@ -52,7 +53,7 @@ class Denied(Exception):
         return REASONS[self.reason].status
 
     @property
-    def sentence(self) -> str:
+    def sentence(self) -> str | Promise:
         return REASONS[self.reason].sentence
 
 

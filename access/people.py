@@ -1,6 +1,6 @@
 """People and offices: who there is. The tables are facts; `access.roles` says what a role may do."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import Group, PermissionsMixin
@@ -39,7 +39,7 @@ class Office(models.Model):
         return in_language(self.name, self.name_en)
 
 
-class PersonManager(BaseUserManager):
+class PersonManager(BaseUserManager["Person"]):
     def create_user(self, username: str, password: str | None = None, **fields: Any) -> "Person":
         """A new person; without a password nobody can sign in as them."""
         person = self.model(username=self.model.normalize_username(username), **fields)
@@ -95,8 +95,8 @@ class Person(AbstractBaseUser):
 
     USERNAME_FIELD = "username"
     EMAIL_FIELD = "email"
-    REQUIRED_FIELDS: list[str] = []
-    objects = PersonManager()
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+    objects: ClassVar[PersonManager] = PersonManager()
 
     # Django's own, without the superuser's short cut: there is none to take
     has_perm = PermissionsMixin.has_perm
@@ -133,7 +133,7 @@ class Person(AbstractBaseUser):
         return self.name
 
 
-class SessionManager(BaseSessionManager):
+class SessionManager(BaseSessionManager["Session"]):
     def expired(self):
         """Sessions past their time: nothing honours them, the sweep clears them away."""
         return self.filter(expire_date__lt=Now())
@@ -145,7 +145,7 @@ class Session(AbstractBaseSession):
     person = models.ForeignKey(Person, models.CASCADE, null=True, related_name="sessions")
     signed_in_at = models.DateTimeField(null=True)
 
-    objects = SessionManager()
+    objects: ClassVar[SessionManager] = SessionManager()
 
     @classmethod
     def get_session_store_class(cls):

@@ -132,7 +132,7 @@ def basis_for_lookup(person: Person, inquiry: Inquiry | None = None, at: datetim
     raise Denied("role")
 
 
-def check_contractor_is_called_for(person: Person, at: datetime | None = None) -> list[dict]:
+def check_contractor_is_called_for(person: Person, at: datetime | None = None) -> list[dict[str, Any]]:
     """The facts of the contractor's live grants at `at`, a dict per grant and area; Denied if none.
 
     What it takes: an open emergency, a live grant, and the object permission on the area: both the
@@ -154,7 +154,7 @@ def check_contractor_is_called_for(person: Person, at: datetime | None = None) -
             "roster_entry__contract__delegated_items",
         )
     )
-    rows = list(held)
+    rows: list[dict[str, Any]] = list(held)  # type: ignore[arg-type]
     if not rows:
         raise _why_not(person, at)
     return rows

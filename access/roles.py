@@ -5,6 +5,7 @@ Who may see which field of a customer is `customers.disclosure`; this says which
 
 from dataclasses import dataclass
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from access.people import Role
@@ -15,7 +16,7 @@ class RoleDescription:
     """A role for people to read, the organisation kinds it may belong to, and its permissions."""
 
     role: Role
-    does: str
+    does: str | Promise
     belongs_to: tuple[str, ...]
     permissions: frozenset[str]
 

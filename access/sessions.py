@@ -1,5 +1,7 @@
 """Sessions in the database, each with its person, so that an ending can close them."""
 
+from typing import Any
+
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessionStore
 
 #: Where a session's data keep the moment of signing in: the database's, in ISO 8601.
@@ -14,7 +16,7 @@ class SessionStore(DatabaseSessionStore):
         return Session
 
     def create_model_instance(self, data):
-        session = super().create_model_instance(data)
+        session: Any = super().create_model_instance(data)
         session.person_id = data.get("_auth_user_id")
         session.signed_in_at = data.get(SIGNED_IN_AT)
         return session

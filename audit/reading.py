@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import formats, timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -24,7 +25,7 @@ class Line:
     """An entry made readable: what happened in a word, in a sentence, and the entry itself."""
 
     entry: LogEntry
-    title: str
+    title: str | Promise
     sentence: str
 
 

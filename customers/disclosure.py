@@ -11,6 +11,7 @@ can delegate one of the rest.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -37,7 +38,7 @@ class Item:
     """One line of the table: its code, its name on the statement, the fields it covers, its cells."""
 
     code: str
-    label: str
+    label: str | Promise
     fields: tuple[str, ...]
     operator: Shown
     contractor: Shown

@@ -27,6 +27,8 @@ LISTED = frozenset({"supply_point_number", "name", "name_kana", "address"})
 LIMITS = {"contractor": 10, "operator": 50, "retailer": 20}
 #: Fields that are stored elsewhere than in a column of their own name.
 SOURCES = {"retailer": "retailer__name"}
+#: Fields that hold a code, shown as its label.
+CODED = {"voltage": Customer.Voltage, "menu_category": Customer.MenuCategory}
 
 
 @dataclass(frozen=True)
@@ -160,9 +162,7 @@ def _view(basis: Basis, row: dict, wanted: frozenset[str]) -> tuple[CustomerView
 
 def _shown(name: str, value: Any) -> Any:
     """Codes as their labels."""
-    if name in ("voltage", "menu_category"):
-        return dict(Customer._meta.get_field(name).choices)[value]
-    return value
+    return CODED[name](value).label if name in CODED else value
 
 
 def _disclose(

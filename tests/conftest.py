@@ -38,7 +38,7 @@ def committed_database(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
         connections.close_all()
         # A template may have no other session; one that a test left open in another thread is ended.
-        _as_owner(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{original}'")
+        _as_owner("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", original)
         _as_owner(f'CREATE DATABASE "{clone}" TEMPLATE "{original}"')
         connection.settings_dict["NAME"] = clone
         try:
@@ -49,7 +49,7 @@ def committed_database(django_db_setup, django_db_blocker):
             _as_owner(f'DROP DATABASE IF EXISTS "{clone}" WITH (FORCE)')
 
 
-def _as_owner(statement: str) -> None:
+def _as_owner(statement: str, *params: str) -> None:
     """Runs a statement on the maintenance database, outside any transaction."""
     with connection._nodb_cursor() as cursor:
-        cursor.execute(statement)
+        cursor.execute(statement, params or None)

@@ -54,10 +54,10 @@ def test_declaring_is_in_the_history_with_one_entry_for_each_grant(world):
 
 
 def test_a_declaration_that_fails_leaves_nothing(world):
+    type(world.contract).objects.update(
+        suspended_at=lifecycle.database_now(), suspended_by=world.supervisor, suspended_because="x"
+    )
     with pytest.raises(Denied):
-        type(world.contract).objects.update(
-            suspended_at=lifecycle.database_now(), suspended_by=world.supervisor, suspended_because="x"
-        )
         world.declare()
     assert not Emergency.objects.exists()
     assert not LogEntry.objects.filter(event="emergency.declared").exists()
