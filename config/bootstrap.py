@@ -114,7 +114,7 @@ def one_at_a_time():
 
 def wanted(dev):
     """What .venv is to be made from; `dev` adds what the tests need."""
-    names = ["requirements.txt"] + (["requirements-dev.txt"] if dev else [])
+    names = ["requirements.txt", "constraints.txt"] + (["requirements-dev.txt"] if dev else [])
     files = {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in names}
     # With its path: a venv that was copied along with its folder runs the other folder's packages
     return dict(files, python=VERSION, path=str(VENV))
