@@ -38,7 +38,12 @@ def committed_database(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
         connections.close_all()
         # A template may have no other session; one that a test left open in another thread is ended.
-        _as_owner("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", original)
+        # (An autovacuum is not ours to end: PostgreSQL itself sends it away.)
+        _as_owner(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = %s AND backend_type = 'client backend'",
+            original,
+        )
         _as_owner(f'CREATE DATABASE "{clone}" TEMPLATE "{original}"')
         connection.settings_dict["NAME"] = clone
         try:

@@ -166,10 +166,11 @@ def test_an_expiry_is_written_by_beat_and_the_system(portal):
 
 def test_an_expiry_discloses_nothing_though_beat_is_dead(portal, visit):
     portal.kill("beat", "worker")
-    emergency = portal.world.declare(hours=6 / 3600)
+    emergency = portal.world.declare()
     contractor = visit("contractor")
     take_inquiry(contractor)
     inquiry = contractor.url
+    Emergency.objects.update(expires_at=lifecycle.database_now() + timedelta(seconds=1))
     wait_for(lambda: not Emergency.objects.open().exists(), "the expiry")
     assert contractor.goto(inquiry).status == 403
     emergency.refresh_from_db()
