@@ -1,14 +1,17 @@
 """Admin classes of people, offices and contracts: Django's own pages over what is kept by hand."""
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
+from django.contrib.auth.forms import AdminUserCreationForm, SetPasswordForm
+from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from access import accounts, clock
 from access.models import DelegationContract, Person, Role
+from access.views.acting import act_on
 from config.model_admin import PortalModelAdmin
 
 #: Django's own help is put together at import, and so stays in one language.
@@ -27,8 +30,12 @@ class PersonForm(forms.ModelForm):
             "organization",
             "role",
             "office",
+            "department",
             "is_active",
         ]
+
+    #: Who fills the form in.
+    by: Person
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -40,13 +47,14 @@ class PersonForm(forms.ModelForm):
     def clean(self):
         cleaned = super().clean()
         check_role_fits(self, cleaned)
+        check_change_is_allowed(self, cleaned)
         return cleaned
 
 
 class NewPersonForm(AdminUserCreationForm):
     class Meta:
         model = Person
-        fields = ["username", "name", "email", "organization", "role", "office"]
+        fields = ["username", "name", "email", "organization", "role", "office", "department"]
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -56,10 +64,6 @@ class NewPersonForm(AdminUserCreationForm):
         cleaned = super().clean()
         check_role_fits(self, cleaned)
         return cleaned
-
-
-class NewPasswordForm(AdminPasswordChangeForm):
-    usable_password_help_text = USABLE_PASSWORD
 
 
 def check_role_fits(form: forms.ModelForm, cleaned: dict) -> None:
@@ -74,10 +78,21 @@ def check_role_fits(form: forms.ModelForm, cleaned: dict) -> None:
         form.add_error("office", _("An operator works in an office: choose which."))
 
 
+def check_change_is_allowed(form: PersonForm, cleaned: dict) -> None:
+    """Adds an error for a change of one's own place, or from one of the separate duties to another."""
+    before = Person.objects.get(pk=form.instance.pk)
+    own = {"role", "organization", "office", "department"} & set(form.changed_data)
+    if before.pk == form.by.pk and own:
+        form.add_error(own.pop(), _("Nobody changes their own role, organisation or office."))
+    elif {before.role, cleaned.get("role")} <= accounts.SEPARATE_DUTIES and before.role != cleaned["role"]:
+        form.add_error(
+            "role", _("Supervisor, auditor and administrator exclude one another: make another account.")
+        )
+
+
 class PersonAdmin(PortalModelAdmin, UserAdmin):
     form = PersonForm
     add_form = NewPersonForm
-    change_password_form = NewPasswordForm
     list_display = ["username", "name", "organization", "role", "office", "is_active"]
     list_filter = ["role", "organization", "is_active"]
     search_fields = ["username", "name"]
@@ -95,6 +110,7 @@ class PersonAdmin(PortalModelAdmin, UserAdmin):
                     "organization",
                     "role",
                     "office",
+                    "department",
                     "is_active",
                 ]
             },
@@ -105,7 +121,7 @@ class PersonAdmin(PortalModelAdmin, UserAdmin):
             None,
             {
                 "fields": [
-                    "username", "name", "email", "organization", "role", "office",
+                    "username", "name", "email", "organization", "role", "office", "department",
                     "usable_password", "password1", "password2",
                 ]
             },
@@ -113,8 +129,42 @@ class PersonAdmin(PortalModelAdmin, UserAdmin):
     ]  # fmt: skip
 
     def get_urls(self):
-        password = self.admin_site.admin_view(self.user_change_password)
-        return [path("<id>/password/", password, name="access_person_password"), *super().get_urls()]
+        password = self.admin_site.admin_view(self.new_password)
+        return [path("<int:pk>/password/", password, name="access_person_password"), *super().get_urls()]
+
+    def get_form(self, request, obj=None, **kwargs):
+        form = super().get_form(request, obj, **kwargs)
+        form.by = request.user
+        return form
+
+    def save_model(self, request, obj, form, change):
+        """Saves what may be saved; what gives something waits for a second administrator."""
+        before = Person.objects.get(pk=obj.pk) if change else None
+        for waiting in accounts.save_person(request.user, obj, before):
+            what = accounts.described(waiting)
+            messages.warning(request, _("It waits for a second administrator: %(what)s") % {"what": what})
+
+    def new_password(self, request, pk):
+        """A new password for somebody: it works when a second administrator has agreed."""
+        person = get_object_or_404(self.get_queryset(request), pk=pk)
+        form = SetPasswordForm(person, request.POST or None)
+
+        def act():
+            person.set_password(form.cleaned_data["new_password1"])
+            return accounts.set_password(request.user, person, person.password)
+
+        return act_on(
+            request,
+            form,
+            act,
+            lambda done: _("It waits for a second administrator."),
+            then=reverse("portal:access_person_change", args=[pk]),
+            page={
+                "title": _("A new password for %(person)s") % {"person": person},
+                "lead": _("It works when a second administrator has agreed: whoever sets it could sign in."),
+                "button": _("Set the password"),
+            },
+        )
 
     def get_queryset(self, request):
         return super().get_queryset(request).exclude(role=Role.SYSTEM)
@@ -150,7 +200,16 @@ class ContractAdmin(PortalModelAdmin):
     list_select_related = ["delegate"]
     fields = [
         "title", "delegator", "delegate", "starts_at", "ends_at", "delegated_items", "max_grant_hours",
+        "training_valid_days", "dual_control",
     ]  # fmt: skip
+
+    def get_readonly_fields(self, request, obj=None):
+        return ["delegator", "delegate"] if obj else []
+
+    def save_model(self, request, obj, form, change):
+        """What a change takes away stops for readings that come later; those under way finish first."""
+        clock.time_of_ending()
+        super().save_model(request, obj, form, change)
 
     @admin.display(description=_("state"))
     def state(self, contract):

@@ -11,6 +11,8 @@ NAVIGATION = (
     ("portal:index", _("Home")),
     ("portal:inquiries", _("Inquiries")),
     ("portal:lookup", _("Customer lookup")),
+    ("portal:board", _("Board")),
+    ("portal:requests", _("Requests")),
     ("portal:emergencies", _("Emergencies")),
     ("portal:access_delegationcontract_changelist", _("Contracts and rosters")),
     ("portal:history", _("History")),
@@ -30,6 +32,9 @@ def band(request) -> dict:
     emergencies = list(Emergency.objects.open().prefetch_related("areas").order_by("expires_at"))
     return {
         "open_emergencies": emergencies,
+        "only_drills": bool(emergencies) and all(one.is_drill for one in emergencies),
+        "unread": person.notices.filter(read_at=None).count() if person.is_authenticated else 0,
+        "polls": person.is_authenticated and person.role == Role.CONTRACTOR,
         "live_grant_count": _live_grants(person) if emergencies else None,
         "navigation": [
             {"page": page, "label": label}

@@ -32,6 +32,9 @@ REASONS = {
     "item_not_delegated":    Reason(403, _("You cannot look up by this item, for you are not shown it.")),
     "customer_unknown":      Reason(404, _("There is no such customer for you.")),
     "contract_not_yours":    Reason(403, _("You may not grant under this contract.")),
+    "area_not_yours":        Reason(403, _("Your office may not declare an emergency in one of these areas.")),
+    "second_person":         Reason(403, _("A second person answers this, never the one who asked or whom it is about.")),
+    "history_not_yours":     Reason(403, _("This part of the history is another auditor's to review.")),
 }
 # fmt: on
 
@@ -59,3 +62,11 @@ class Denied(Exception):
 
 class AlreadyDone(Exception):
     """Somebody else did it first: carries a sentence for the person."""
+
+
+class Unfit(Exception):
+    """What is asked for cannot be done as asked: a sentence for the person, and the form's field it is about."""
+
+    def __init__(self, sentence: str, field: str | None = None):
+        super().__init__(sentence)
+        self.field = field

@@ -1,13 +1,22 @@
 """Forms of emergencies, inquiries and rosters: they check for sense, the rules decide."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from uuid import uuid4
 
 from django import forms
 from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from access.models import DelegationContract, Emergency, Inquiry, Person
+from access.models import (
+    AreaGroupPermission,
+    DelegationContract,
+    Emergency,
+    Inquiry,
+    Office,
+    Person,
+    RosterEntry,
+)
 from customers import normalising
 from customers.models import ServiceArea
 
@@ -21,6 +30,10 @@ class MomentInput(forms.DateTimeInput):
         super().__init__(format="%Y-%m-%dT%H:%M")
 
 
+#: How a browser's picker, and people, write a moment.
+MOMENTS = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"]
+
+
 class DateInput(forms.DateInput):
     input_type = "date"
 
@@ -28,8 +41,42 @@ class DateInput(forms.DateInput):
         super().__init__(format="%Y-%m-%d")
 
 
-class DeclareForm(forms.Form):
-    """Declares an emergency and grants it in one step."""
+def areas_field(areas, **options) -> forms.ModelMultipleChoiceField:
+    """A choice of service areas among `areas`."""
+    return forms.ModelMultipleChoiceField(
+        label=_("Areas"),
+        queryset=areas,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={
+            "required": _("Choose at least one area."),
+            "invalid_choice": _("Choose areas in which your office may declare."),
+            "invalid_pk_value": _("Choose areas in which your office may declare."),
+        },
+        **options,
+    )
+
+
+class RostersForm(forms.Form):
+    """Contracts to grant under, and of whose rosters only some people: the marked ones."""
+
+    contracts = forms.ModelMultipleChoiceField(
+        label=_("Grant to the rosters of"),
+        queryset=DelegationContract.objects.none(),
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        help_text=_("Everybody who is ready may look up at once; mark people to grant to them alone."),
+    )
+    entries = forms.ModelMultipleChoiceField(queryset=RosterEntry.objects.none(), required=False)
+
+    def __init__(self, *args, contracts, **kwargs):
+        """contracts: those that the supervisor may grant under."""
+        super().__init__(*args, **kwargs)
+        self.fields["contracts"].queryset = contracts
+        self.fields["entries"].queryset = RosterEntry.objects.filter(removed_at=None, contract__in=contracts)
+
+
+class DeclareForm(RostersForm):
+    """Declares an emergency, or begins a drill, and grants it in one step."""
 
     kind = forms.ChoiceField(label=_("Kind"), choices=Emergency.Kind)
     name = forms.CharField(
@@ -37,39 +84,54 @@ class DeclareForm(forms.Form):
         max_length=100,
         help_text=_("As people call it, for example “Typhoon No. 14”."),
     )
-    areas = forms.ModelMultipleChoiceField(
-        label=_("Areas"),
-        queryset=ServiceArea.objects.all(),
-        widget=forms.CheckboxSelectMultiple,
-        help_text=_("The municipalities whose callers need help."),
-        error_messages={
-            "required": _("Choose at least one area."),
-            "invalid_choice": _("Choose areas that this operator serves."),
-            "invalid_pk_value": _("Choose areas that this operator serves."),
-        },
+    is_drill = forms.BooleanField(
+        label=_("This is a drill"),
+        required=False,
+        help_text=_("A drill reaches training areas with made-up customers alone."),
     )
     expires_at = forms.DateTimeField(
         label=_("Expires at"),
         widget=MomentInput(),
-        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"],
+        input_formats=MOMENTS,
         help_text=_("Japan time, at most 72 hours away. It ends by itself then."),
     )
-    contracts = forms.ModelMultipleChoiceField(
-        label=_("Grant to the rosters of"),
-        queryset=DelegationContract.objects.none(),
-        widget=forms.CheckboxSelectMultiple,
-        required=False,
-        help_text=_("Everybody on the roster may look up as soon as you declare."),
-    )
+    form_token = forms.UUIDField(widget=forms.HiddenInput, required=False)
 
-    def __init__(self, *args, contracts, now: datetime, **kwargs):
-        """contracts: those that the supervisor may grant under. now: the database's clock."""
+    def __init__(self, *args, areas, now: datetime, **kwargs):
+        """areas: those in which the supervisor may declare. now: the database's clock."""
         super().__init__(*args, **kwargs)
         self.now = now
-        self.fields["contracts"].queryset = contracts
-        self.fields["contracts"].initial = list(contracts)
+        self.mine = list(areas.prefetch_related("areagrouppermission_set"))
+        self.fields["areas"] = areas_field(
+            areas, required=False, help_text=_("The municipalities whose callers need help.")
+        )
+        prefectures = dict.fromkeys(a.prefecture for a in self.mine if not a.is_training)
+        self.fields["prefectures"] = forms.MultipleChoiceField(
+            label=_("Whole prefectures"),
+            required=False,
+            widget=forms.CheckboxSelectMultiple,
+            choices=[(one, ServiceArea.Prefecture(one).label) for one in prefectures],
+        )
+        self.fields["offices"] = forms.ModelMultipleChoiceField(
+            label=_("All areas of an office"),
+            required=False,
+            widget=forms.CheckboxSelectMultiple,
+            queryset=Office.objects.filter(
+                group__areagrouppermission__permission__codename="consult_servicearea",
+                group__areagrouppermission__content_object__in=[area.pk for area in self.mine],
+            ).distinct(),
+        )
         six_hours = timezone.localtime(now + timedelta(hours=6))
         self.fields["expires_at"].initial = six_hours.replace(second=0, microsecond=0)
+        self.fields["form_token"].initial = uuid4
+
+    def by_prefecture(self) -> dict[str, list[tuple[ServiceArea, bool]]]:
+        """The areas to choose from, by prefecture, each with whether it is chosen."""
+        chosen = set(self.data.getlist("areas")) if self.is_bound else set()
+        found: dict[str, list[tuple[ServiceArea, bool]]] = {}
+        for area in self.mine:
+            found.setdefault(area.get_prefecture_display(), []).append((area, str(area.pk) in chosen))
+        return found
 
     def clean_expires_at(self) -> datetime:
         expires_at = self.cleaned_data["expires_at"]
@@ -79,13 +141,82 @@ class DeclareForm(forms.Form):
             raise forms.ValidationError(_("An emergency is at most 72 hours long: choose an earlier time."))
         return expires_at
 
+    def clean(self) -> dict:
+        cleaned = super().clean()
+        if "areas" not in self.errors and "prefectures" not in self.errors and "offices" not in self.errors:
+            self._check_areas(cleaned)
+        return cleaned
+
+    def _check_areas(self, cleaned: dict) -> None:
+        chosen = self._chosen(cleaned)
+        if not chosen:
+            self.add_error("areas", _("Choose at least one area."))
+        elif any(area.is_training != bool(cleaned.get("is_drill")) for area in chosen):
+            self.add_error("areas", _("A drill has training areas alone, and nothing else has them."))
+        cleaned["areas"] = chosen
+
+    def _chosen(self, cleaned: dict) -> list[ServiceArea]:
+        """The areas marked one by one, by prefecture and by office, of those that are the person's."""
+        prefectures = set(cleaned["prefectures"])
+        offices = AreaGroupPermission.objects.filter(
+            group__in=[office.group_id for office in cleaned["offices"]],
+            permission__codename="consult_servicearea",
+        )
+        marked = {area.pk for area in cleaned["areas"]} | set(
+            offices.values_list("content_object", flat=True)
+        )
+        return [area for area in self.mine if area.pk in marked or area.prefecture in prefectures]
+
+    def facts(self) -> dict:
+        """What `lifecycle.declare` takes."""
+        names = ("kind", "name", "areas", "expires_at", "contracts", "entries", "is_drill", "form_token")
+        return {name: self.cleaned_data[name] for name in names}
+
+
+class GrantForm(RostersForm):
+    """Grants an open emergency to rosters, or to parts of them."""
+
+    def clean_contracts(self):
+        if not self.cleaned_data["contracts"]:
+            raise forms.ValidationError(_("Choose whom to grant to."))
+        return self.cleaned_data["contracts"]
+
+
+class ExtendForm(forms.Form):
+    """A later end, and why."""
+
+    until = forms.DateTimeField(
+        label=_("Open until"), widget=MomentInput(), input_formats=MOMENTS, help_text=_("Japan time.")
+    )
+    because = forms.CharField(label=_("Reason"), max_length=200)
+
+
+class BecauseForm(forms.Form):
+    """Why: written into the history."""
+
+    because = forms.CharField(label=_("Reason"), max_length=200)
+
+
+class AreasForm(forms.Form):
+    """The areas of an open emergency."""
+
+    def __init__(self, *args, areas, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["areas"] = areas_field(areas, required=False)
+
+
+class HelpForm(forms.Form):
+    """A contractor's sentence to the supervisors."""
+
+    because = forms.CharField(label=_("Why you are needed, in one sentence"), max_length=200)
+
 
 class InquiryForm(forms.ModelForm):
     """A call taken."""
 
     class Meta:
         model = Inquiry
-        fields = ["emergency", "caller_name", "caller_phone", "kind", "note"]
+        fields = ["emergency", "area", "caller_name", "caller_phone", "kind", "note"]
         widgets = {"note": forms.Textarea(attrs={"rows": 3})}
 
     def __init__(self, *args, emergencies, **kwargs):
@@ -93,6 +224,9 @@ class InquiryForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         self.says_optional = _("optional")
         choices = list(emergencies)
+        self.fields["area"].queryset = ServiceArea.objects.filter(emergencies__in=choices).distinct()
+        if not choices:
+            del self.fields["area"]
         field = self.fields["emergency"]
         field.queryset = emergencies
         if len(choices) == 1:
@@ -107,18 +241,39 @@ class InquiryForm(forms.ModelForm):
         return typed
 
 
+def has_taken_place(day: date) -> None:
+    if day > timezone.localdate():
+        raise forms.ValidationError(_("The training has not taken place yet."))
+
+
 class RosterForm(forms.Form):
     """Puts one of the delegate's people on the roster."""
 
     person = forms.ModelChoiceField(label=_("Person"), queryset=Person.objects.none())
-    trained_on = forms.DateField(label=_("Trained on"), widget=DateInput())
+    trained_on = forms.DateField(
+        label=_("Trained on"),
+        widget=DateInput(),
+        required=False,
+        help_text=_("Empty: not trained yet, so not ready to be granted."),
+        validators=[has_taken_place],
+    )
 
     def __init__(self, *args, candidates, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["person"].queryset = candidates
 
-    def clean_trained_on(self):
-        day = self.cleaned_data["trained_on"]
-        if day > timezone.localdate():
-            raise forms.ValidationError(_("The training has not taken place yet."))
-        return day
+
+class TrainingForm(forms.Form):
+    """The day of somebody's last training."""
+
+    trained_on = forms.DateField(label=_("Trained on"), widget=DateInput(), validators=[has_taken_place])
+
+
+class RosterFileForm(forms.Form):
+    """A roster as a CSV file."""
+
+    file = forms.FileField(
+        label=_("CSV file"),
+        help_text=_("With the columns username and trained_on; UTF-8 or CP932."),
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,text/csv"}),
+    )

@@ -5,8 +5,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from access import policy
+from access.clock import database_now
 from access.errors import AlreadyDone, Denied
-from access.lifecycle import database_now
 from access.models import Inquiry, Person, Role
 from audit import recording
 

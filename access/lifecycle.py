@@ -1,38 +1,26 @@
-"""Emergencies and grants, from declaration to end: rules that change facts and write the history.
+"""Emergencies, from declaration to end: rules that change facts and write the history.
 
 Each checks the policy, works in one transaction, and returns what it made. Refusal after an end does
 not wait for anything here: `Grant.objects.live` asks the facts.
 """
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from auditlog.context import disable_auditlog
-from django.db import connection, transaction
-from django.db.models import F
-from django.db.models.functions import Coalesce, Least, Now
+from django.conf import settings
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from access import policy
-from access.errors import AlreadyDone
-from access.models import (
-    DelegationContract,
-    Emergency,
-    Grant,
-    Person,
-    RosterEntry,
-    Session,
-)
+from access import clock, granting, notices, policy
+from access.errors import AlreadyDone, Unfit
+from access.models import DelegationContract, Emergency, Grant, Person, Request, RosterEntry
 from access.reconcile import reconcile
 from audit import recording
 from customers.models import ServiceArea
 
-
-def database_now() -> datetime:
-    """The database's clock, an aware datetime: the one clock that decides."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT statement_timestamp()")
-        return cursor.fetchone()[0]
+LONGEST = timedelta(hours=settings.EMERGENCY_MAX_HOURS)
 
 
 @transaction.atomic
@@ -44,21 +32,33 @@ def declare(
     areas: Collection[ServiceArea],
     expires_at: datetime,
     contracts: Iterable[DelegationContract] = (),
+    entries: Iterable[RosterEntry] = (),
+    is_drill: bool = False,
+    form_token: UUID | None = None,
 ) -> Emergency:
     """Opens an emergency and grants it to the contracts' rosters: the contractors may look up at once.
 
-    expires_at: aware, at most 72 hours away. Raises Denied if `by` may not declare, or not grant under
-    one of the contracts; IntegrityError for what the database refuses.
+    expires_at: aware, at most 72 hours away. entries: of a contract that has some among them, these
+    alone are granted. Raises Denied if `by` may not declare, not in one of the areas, or not grant
+    under one of the contracts; AlreadyDone if the form was sent before; IntegrityError for what the
+    database refuses.
     """
     policy.check_may(by, "access.declare_emergency")
-    now = database_now()
+    policy.check_may_declare_in(by, areas)
+    now = clock.database_now()
+    emergency = _open(
+        kind=kind,
+        name=name,
+        is_drill=is_drill,
+        declared_at=now,
+        declared_by=by,
+        expires_at=expires_at,
+        form_token=form_token,
+    )
     with disable_auditlog():  # one act, one entry: the decision below
-        emergency = Emergency.objects.create(
-            kind=kind, name=name, declared_at=now, declared_by=by, expires_at=expires_at
-        )
         emergency.areas.set(areas)
     recording.decision(
-        "emergency.declared",
+        "emergency.drilled" if is_drill else "emergency.declared",
         emergency,
         actor=by,
         emergency_id=emergency.pk,
@@ -70,9 +70,148 @@ def declare(
         },
     )
     contracts = list(contracts)
-    policy.check_may_grant_under(by, contracts)
-    for contract in contracts:
-        _grant(by, emergency, contract, now)
+    granting.give_to_rosters(by, emergency, contracts, entries, now)
+    notices.declared(emergency, contracts)
+    return emergency
+
+
+def _open(*, form_token: UUID | None, **facts) -> Emergency:
+    try:
+        with transaction.atomic(), disable_auditlog():
+            return Emergency.objects.create(form_token=form_token, **facts)
+    except IntegrityError:
+        if form_token and Emergency.objects.filter(form_token=form_token).exists():
+            raise AlreadyDone(_("This emergency is declared already: the form was sent twice.")) from None
+        raise
+
+
+@transaction.atomic
+def extend(by: Person, emergency: Emergency, until: datetime, because: str) -> Emergency | Request:
+    """Moves the end of an open emergency and of its running grants to `until`, never silently.
+
+    No step reaches further from now than the shortest ceiling of the contracts granted in it. Where one
+    of them asks for dual control, the extension waits: the request is returned. Raises Denied,
+    AlreadyDone if it is over, Unfit for a time that does not fit or without a reason.
+    """
+    policy.check_may(by, "access.extend_emergency")
+    emergency = _still_open(emergency)
+    policy.check_may_declare_in(by, emergency.areas.all())
+    because = because.strip()
+    if not because:
+        raise Unfit(_("Say why: the reason is written into the history."), "because")
+    now = clock.database_now()
+    contracts = contracts_running(emergency, now)
+    check_extension(emergency, contracts, until, now)
+    policy.check_may_grant_under(by, contracts, now)
+    if any(contract.dual_control for contract in contracts):
+        return granting.ask(
+            by,
+            Request.Kind.EXTENSION,
+            lapses_at=min(now + granting.WAITS_FOR, emergency.expires_at),
+            emergency=emergency,
+            because=because,
+            detail={"until": until.isoformat()},
+        )
+    return _extend(by, emergency, contracts, until, because)
+
+
+def contracts_running(emergency: Emergency, at: datetime | None = None) -> list[DelegationContract]:
+    """The contracts under which grants run in the emergency."""
+    at = at or clock.database_now()
+    grants = Grant.objects.filter(emergency=emergency, revoked_at=None, ends_at__gt=at)
+    return list(DelegationContract.objects.filter(pk__in=grants.values("roster_entry__contract")))
+
+
+def furthest(contracts: Iterable[DelegationContract], now: datetime) -> datetime:
+    """How far an extension may reach: the shortest ceiling of the contracts from now, 72 hours at most."""
+    return now + min([contract.max_grant for contract in contracts] + [LONGEST])
+
+
+def check_extension(
+    emergency: Emergency, contracts: list[DelegationContract], until: datetime, now: datetime
+) -> None:
+    """Raises Unfit unless `until` is later than what there is, and within one step."""
+    running = Grant.objects.filter(emergency=emergency, revoked_at=None, ends_at__gt=now, ends_at__lt=until)
+    if until <= now or (until <= emergency.expires_at and not running.exists()):
+        raise Unfit(_("Choose a time later than the present end."), "until")
+    if until > furthest(contracts, now):
+        hours = int((furthest(contracts, now) - now).total_seconds() // 3600)
+        raise Unfit(
+            _("One step reaches at most %(hours)d hours from now, the contract's ceiling.")
+            % {"hours": hours},
+            "until",
+        )
+
+
+def extension_agreed(request: Request, by: Person) -> Emergency:
+    """Carries out an extension to which a second supervisor agreed, if it still fits."""
+    assert request.emergency
+    emergency = _still_open(request.emergency)
+    now = clock.database_now()
+    until = datetime.fromisoformat(request.detail["until"])
+    contracts = contracts_running(emergency, now)
+    policy.check_may_grant_under(by, contracts, now)
+    check_extension(emergency, contracts, until, now)
+    return _extend(request.asked_by, emergency, contracts, until, request.because, second=by)
+
+
+def _extend(
+    by: Person,
+    emergency: Emergency,
+    contracts: list[DelegationContract],
+    until: datetime,
+    because: str,
+    second: Person | None = None,
+) -> Emergency:
+    if until > emergency.expires_at:
+        emergency.expires_at = until
+        with disable_auditlog():
+            emergency.save(update_fields=["expires_at"])
+    now = clock.database_now()
+    grants = Grant.objects.filter(emergency=emergency, revoked_at=None, ends_at__gt=now, ends_at__lt=until)
+    count = grants.filter(roster_entry__contract__in=contracts).update(ends_at=until)
+    recording.decision(
+        "emergency.extended",
+        emergency,
+        actor=by,
+        emergency_id=emergency.pk,
+        detail={"until": until.isoformat(), "because": because, "count": count}
+        | ({"second": str(second)} if second else {}),
+    )
+    return emergency
+
+
+@transaction.atomic
+def change_areas(by: Person, emergency: Emergency, areas: Collection[ServiceArea]) -> Emergency:
+    """Makes `areas` the areas of an open emergency: its grants reach them, and no other, from now on.
+
+    Raises Denied unless `by` may declare in each area that is added or taken away; Unfit without an
+    area, with one that does not fit a drill or a real emergency, or when nothing changes.
+    """
+    policy.check_may(by, "access.extend_emergency")
+    now = clock.time_of_ending()
+    emergency = _still_open(emergency, now)
+    before, after = set(emergency.areas.all()), set(areas)
+    added, removed = after - before, before - after
+    policy.check_may_declare_in(by, added | removed)
+    if not after:
+        raise Unfit(_("Choose at least one area."), "areas")
+    if any(area.is_training != emergency.is_drill for area in added):
+        raise Unfit(_("A drill has training areas alone, and nothing else has them."), "areas")
+    if not added and not removed:
+        raise Unfit(_("These are its areas already."), "areas")
+    with disable_auditlog():
+        emergency.areas.set(after)
+    recording.decision(
+        "emergency.areas_changed",
+        emergency,
+        actor=by,
+        emergency_id=emergency.pk,
+        detail={
+            "added": [area.name for area in sorted(added, key=lambda area: area.code)],
+            "removed": [area.name for area in sorted(removed, key=lambda area: area.code)],
+        },
+    )
     reconcile()
     return emergency
 
@@ -81,14 +220,21 @@ def declare(
 def end(emergency: Emergency, by: Person) -> Emergency:
     """Ends an open emergency now. Raises Denied, or AlreadyDone if it is over already."""
     policy.check_may(by, "access.end_emergency")
-    ended = Emergency.objects.select_for_update().get(pk=emergency.pk)
-    if ended.ended_at is not None or not Emergency.objects.open().filter(pk=ended.pk).exists():
-        raise AlreadyDone(_("This emergency is over already."))
-    ended.ended_at, ended.ended_by = database_now(), by
+    now = clock.time_of_ending()
+    ended = _still_open(emergency, now)
+    ended.ended_at, ended.ended_by = now, by
     with disable_auditlog():
         ended.save(update_fields=["ended_at", "ended_by"])
     recording.decision("emergency.ended", ended, actor=by, emergency_id=ended.pk)
+    notices.ended(ended)
     return ended
+
+
+def _still_open(emergency: Emergency, now: datetime | None = None) -> Emergency:
+    """The emergency as it is now, locked; AlreadyDone if it is over."""
+    fresh = Emergency.objects.select_for_update().get(pk=emergency.pk)
+    granting.check_is_open(fresh, now or clock.database_now())
+    return fresh
 
 
 @transaction.atomic
@@ -105,75 +251,6 @@ def end_what_is_due() -> int:
         with disable_auditlog():
             emergency.save(update_fields=["ended_at", "ended_by"])
         recording.decision("emergency.expired", emergency, emergency_id=emergency.pk, actor=system)
+        notices.ended(emergency)
         count += 1
     return count
-
-
-@transaction.atomic
-def close_sessions_of_ended_grants() -> int:
-    """Closes the sessions that lived by a grant which is over; returns how many.
-
-    Such a session was signed in before the grant's end, and its person holds no live grant now. Who
-    signs in afterwards keeps their session, and sees that nothing can be looked up.
-    """
-    over = (
-        Grant.objects.exclude(pk__in=Grant.objects.live())
-        .exclude(roster_entry__person__in=Grant.objects.live().values("roster_entry__person"))
-        .annotate(
-            over_at=Least(
-                "ends_at",
-                Coalesce("revoked_at", "ends_at"),
-                Coalesce("emergency__ended_at", "emergency__expires_at"),
-                Coalesce("roster_entry__removed_at", "ends_at"),
-                Coalesce("roster_entry__contract__suspended_at", "ends_at"),
-                Coalesce("roster_entry__contract__ended_at", "ends_at"),
-                "roster_entry__contract__ends_at",
-            )
-        )
-        .filter(
-            over_at__lte=Now(),
-            roster_entry__person__sessions__signed_in_at__lt=F("over_at"),
-        )
-    )
-    keys = over.values_list("roster_entry__person__sessions__session_key", flat=True)
-    sessions = list(
-        Session.objects.select_for_update(of=("self",)).filter(pk__in=keys).select_related("person")
-    )
-    system = Person.objects.system()
-    for session in sessions:
-        recording.session("session.closed", system, about=session.person)
-    Session.objects.filter(pk__in=[session.pk for session in sessions]).delete()
-    return len(sessions)
-
-
-def _grant(by: Person, emergency: Emergency, contract: DelegationContract, now: datetime) -> None:
-    """Grants the emergency to everybody on the contract's roster, no longer than its ceiling."""
-    entries = RosterEntry.objects.current(now).filter(contract=contract).select_related("person")
-    until = min(emergency.expires_at, now + contract.max_grant)
-    grants = Grant.objects.bulk_create(
-        Grant(
-            roster_entry=entry,
-            emergency=emergency,
-            starts_at=now,
-            ends_at=until,
-            granted_by=by,
-        )
-        for entry in entries
-    )
-    recording.decisions(
-        recording.decided(
-            "grant.given",
-            grant,
-            actor=by,
-            subject_id=grant.roster_entry.person_id,
-            emergency_id=emergency.pk,
-            contract_id=contract.pk,
-            grant_id=grant.pk,
-            detail={
-                "subject": str(grant.roster_entry.person),
-                "contract": contract.title,
-                "until": until.isoformat(),
-            },
-        )
-        for grant in grants
-    )

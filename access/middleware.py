@@ -4,6 +4,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import render
 from django.urls import reverse
+from django_htmx.http import HttpResponseClientRedirect
 
 from access import policy
 from access.errors import Denied
@@ -30,7 +31,9 @@ class PolicyGate:
             policy.check_page(request.user, request.resolver_match.view_name)
         except Denied as denied:
             if not request.user.is_authenticated:
-                return redirect_to_login(request.get_full_path(), reverse("portal:login"))
+                return _leave(request, reverse("portal:login")) or redirect_to_login(
+                    request.get_full_path(), reverse("portal:login")
+                )
             return _refuse(request, denied)
         return None
 
@@ -45,4 +48,13 @@ class PolicyGate:
 
 def _refuse(request, denied: Denied):
     recording.denial(request.user, denied.reason, path=request.path, **denied.facts)
+    if leave := _leave(request, reverse("portal:index")):
+        return leave
     return render(request, "portal/denied.html", {"denied": denied}, status=denied.status)
+
+
+def _leave(request, address: str):
+    """For a page that asks by itself (htmx): go to `address`, for it may show nothing any more. Else None."""
+    if request.headers.get("HX-Request") != "true":
+        return None
+    return HttpResponseClientRedirect(address)

@@ -82,6 +82,12 @@ class Person(AbstractBaseUser):
         verbose_name=_("office"),
         related_name="people",
     )
+    department = models.CharField(
+        _("department"),
+        max_length=100,
+        blank=True,
+        help_text=_("Who changes department leaves every roster at that moment."),
+    )
     is_active = models.BooleanField(
         _("active"),
         default=True,

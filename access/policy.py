@@ -13,7 +13,7 @@ from django.db.models import Q
 from guardian.shortcuts import get_objects_for_user
 
 from access.errors import Denied
-from access.models import DelegationContract, Emergency, Grant, Inquiry, RosterEntry
+from access.models import DelegationContract, Emergency, Grant, Inquiry, Request, RosterEntry
 from access.pages import ANYBODY, PAGES, SIGNED_IN
 from access.people import Person, Role
 from customers.disclosure import Audience, fields_for
@@ -21,6 +21,8 @@ from customers.models import ServiceArea
 
 CONSULT = "customers.consult_servicearea"
 GRANT_UNDER = "access.grant_under_contract"
+REVIEW = "access.review_contract"
+DECLARE_IN = "customers.declare_in_servicearea"
 LOOK_UP = "customers.look_up_customer"
 
 
@@ -115,6 +117,55 @@ def check_may_grant_under(
             raise Denied("contract_not_yours", contract_id=contract.pk)
 
 
+def check_may_lift(person: Person, contract: DelegationContract) -> None:
+    """Raises Denied unless the person may grant under the contract, were it in force."""
+    held = get_objects_for_user(person, GRANT_UNDER, DelegationContract, accept_global_perms=False)
+    if not held.filter(pk=contract.pk).exists():
+        raise Denied("contract_not_yours", contract_id=contract.pk)
+
+
+def contracts_to_review(person: Person):
+    """The contracts whose history the auditor may read and review, by object permission."""
+    return get_objects_for_user(person, REVIEW, DelegationContract, accept_global_perms=False)
+
+
+def check_may_review(person: Person, emergency: Emergency) -> None:
+    """Raises Denied unless the auditor reviews one of the contracts granted in it, or none was."""
+    granted = DelegationContract.objects.filter(roster__grants__emergency=emergency)
+    if granted.exists() and not contracts_to_review(person).filter(pk__in=granted).exists():
+        raise Denied("history_not_yours", emergency_id=emergency.pk)
+
+
+def areas_to_declare_in(person: Person):
+    """The areas in which the supervisor may declare an emergency, by object permission."""
+    return get_objects_for_user(person, DECLARE_IN, ServiceArea, accept_global_perms=False)
+
+
+def check_may_declare_in(person: Person, areas: Iterable[ServiceArea]) -> None:
+    """Raises Denied unless the person may declare in every one of the areas."""
+    allowed = set(areas_to_declare_in(person).order_by().values_list("pk", flat=True))
+    if any(area.pk not in allowed for area in areas):
+        raise Denied("area_not_yours")
+
+
+def check_second_person(person: Person, request: Request) -> None:
+    """Raises Denied if the person asked for it, or it is about the person: another one answers."""
+    if person.pk in (request.asked_by_id, request.subject_id):
+        raise Denied("second_person", emergency_id=request.emergency_id, contract_id=request.contract_id)
+
+
+def check_still_live(basis: "Basis") -> None:
+    """Raises Denied unless every grant of the basis is live now: asked again once the history is written.
+
+    So no entry is later than an expiry that passed while the customer was being read.
+    """
+    if basis.audience is not Audience.CONTRACTOR:
+        return
+    grants = {scope.grant_id for scope in basis.scopes if scope.grant_id}
+    if Grant.objects.live().filter(pk__in=grants).count() != len(grants):
+        raise _why_not(basis.person, None)
+
+
 def basis_for_lookup(person: Person, inquiry: Inquiry | None = None, at: datetime | None = None) -> Basis:
     """By what right `person` may look customers up at `at`, or Denied with the reason.
 
@@ -183,8 +234,10 @@ def _operator_basis(person: Person, inquiry: Inquiry | None) -> Basis:
 
 
 def _retailer_basis(person: Person) -> Basis:
-    own = Scope(fields_for(Audience.RETAILER, own=True), retailer_id=person.organization_id)
-    others = Scope(fields_for(Audience.RETAILER))
+    # Everywhere but in the training areas, which are a drill's alone
+    areas = frozenset(ServiceArea.objects.filter(is_training=False).order_by().values_list("pk", flat=True))
+    own = Scope(fields_for(Audience.RETAILER, own=True), areas=areas, retailer_id=person.organization_id)
+    others = Scope(fields_for(Audience.RETAILER), areas=areas)
     return Basis(person, Audience.RETAILER, "switching", (own, others))
 
 

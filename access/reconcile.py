@@ -1,16 +1,31 @@
 """Makes contractors' object permissions on areas equal to what live grants say. Set-based, idempotent.
 
-Two statements whatever the number of people; nothing is visible by a permission alone, so a late or
-doubled run does no harm.
+Two statements whatever the number of people, and none when nothing changed: triggers mark what does,
+and the last run says until when no window closes. Nothing is visible by a permission alone, so a late
+or doubled run does no harm.
 """
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import Permission
 from django.db import connection, transaction
+from django.db.models import Min
+from django.db.models.functions import Now
 
-from access.models import AreaUserPermission, Grant
+from access.clock import database_now
+from access.models import (
+    AreaUserPermission,
+    DelegationContract,
+    Emergency,
+    Grant,
+    Reconciliation,
+    Unreconciled,
+)
 from audit import recording
+
+#: The advisory lock of whoever reconciles: two at once could undo each other's work.
+RECONCILING = 20230120
 
 
 @dataclass(frozen=True)
@@ -22,13 +37,48 @@ class Reconciled:
 def reconcile() -> Reconciled:
     """Adds and removes area permissions until they equal the live grants; returns how many of each."""
     with transaction.atomic():
-        consult = Permission.objects.get(content_type__app_label="customers", codename="consult_servicearea")
-        done = Reconciled(added=_add(consult), removed=_remove(consult))
+        _wait_for_others()
+        marks = list(Unreconciled.objects.values_list("pk", flat=True))
+        if not marks and Reconciliation.objects.filter(pk=1, right_until__gt=Now()).exists():
+            return Reconciled(0, 0)
+        at = database_now()
+        done = _make_equal()
+        Unreconciled.objects.filter(pk__in=marks).delete()
+        Reconciliation.objects.update_or_create(pk=1, defaults={"right_until": _next_closing(at)})
         if done.added or done.removed:
             recording.decision(
                 "permissions.reconciled",
                 detail={"added": done.added, "removed": done.removed},
             )
+    return done
+
+
+def _wait_for_others() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [RECONCILING])
+
+
+def _next_closing(at: datetime) -> datetime:
+    """The next moment after `at` at which something starts or stops by itself, a day ahead at most."""
+    moments = [
+        rows.filter(**{f"{field}__gt": at}).aggregate(next=Min(field))["next"]
+        for rows, field in (
+            (Grant.objects.live(at), "ends_at"),
+            (Grant.objects.filter(revoked_at=None), "starts_at"),
+            (Emergency.objects.open(at), "expires_at"),
+            (DelegationContract.objects.all(), "starts_at"),
+            (DelegationContract.objects.all(), "ends_at"),
+        )
+    ]
+    return min([moment for moment in moments if moment] + [at + timedelta(days=1)])
+
+
+def _make_equal() -> Reconciled:
+    consult = Permission.objects.get(content_type__app_label="customers", codename="consult_servicearea")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('portal.reconciling', 'on', true)")
+        done = Reconciled(added=_add(cursor, consult), removed=_remove(cursor, consult))
+        cursor.execute("SELECT set_config('portal.reconciling', 'off', true)")
     return done
 
 
@@ -38,24 +88,22 @@ def _pairs() -> tuple[str, tuple]:
     return pairs.exclude(emergency__areas=None).distinct().query.sql_with_params()
 
 
-def _add(consult: Permission) -> int:
+def _add(cursor, consult: Permission) -> int:
     sql, params = _pairs()
     table = AreaUserPermission._meta.db_table
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {table} (user_id, content_object_id, permission_id) "
-            f"SELECT pair.*, %s FROM ({sql}) AS pair ON CONFLICT DO NOTHING",
-            (consult.pk, *params),
-        )
-        return cursor.rowcount
+    cursor.execute(
+        f"INSERT INTO {table} (user_id, content_object_id, permission_id) "
+        f"SELECT pair.*, %s FROM ({sql}) AS pair ON CONFLICT DO NOTHING",
+        (consult.pk, *params),
+    )
+    return cursor.rowcount
 
 
-def _remove(consult: Permission) -> int:
+def _remove(cursor, consult: Permission) -> int:
     sql, params = _pairs()
     table = AreaUserPermission._meta.db_table
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"DELETE FROM {table} WHERE permission_id = %s AND (user_id, content_object_id) NOT IN ({sql})",
-            (consult.pk, *params),
-        )
-        return cursor.rowcount
+    cursor.execute(
+        f"DELETE FROM {table} WHERE permission_id = %s AND (user_id, content_object_id) NOT IN ({sql})",
+        (consult.pk, *params),
+    )
+    return cursor.rowcount

@@ -41,17 +41,25 @@ ROLES = (
         Role.CONTRACTOR,
         _("In an open emergency only: takes an inquiry, looks the caller up, sees delegated items."),
         RETAILERS,
-        frozenset({"customers.look_up_customer", "access.take_inquiry"}),
+        frozenset({"customers.look_up_customer", "access.take_inquiry", "access.ask_for_grant"}),
     ),
     RoleDescription(
         Role.SUPERVISOR,
-        _("Declares and ends emergencies, grants to a contract's roster, keeps the contracts."),
+        _("Declares, extends and ends emergencies, grants and revokes, keeps the contracts."),
         OWN_STAFF,
         frozenset(
             {
                 "access.view_emergency",
                 "access.declare_emergency",
+                "access.extend_emergency",
                 "access.end_emergency",
+                "access.watch_board",
+                "access.give_grant",
+                "access.revoke_grant",
+                "access.answer_request",
+                "access.answer_grant_request",
+                "access.view_summary",
+                "access.suspend_contract",
                 "access.view_delegationcontract",
                 "access.add_delegationcontract",
                 "access.change_delegationcontract",
@@ -66,6 +74,8 @@ ROLES = (
         frozenset(
             {
                 "audit.read_history",
+                "access.view_summary",
+                "access.take_up_summary",
                 "access.view_emergency",
                 "access.view_delegationcontract",
             }
@@ -88,6 +98,10 @@ ROLES = (
                 "access.change_person",
                 "access.view_office",
                 "access.change_office",
+                "access.view_delegationcontract",
+                "access.keep_object_rights",
+                "access.answer_request",
+                "access.answer_account_request",
                 "customers.view_organization",
                 "customers.add_organization",
                 "customers.change_organization",

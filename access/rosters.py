@@ -6,9 +6,8 @@ from auditlog.context import disable_auditlog
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from access import policy
+from access import clock, policy
 from access.errors import AlreadyDone
-from access.lifecycle import database_now
 from access.models import DelegationContract, Person, Role, RosterEntry
 from access.reconcile import reconcile
 from audit import recording
@@ -23,8 +22,11 @@ def candidates(contract: DelegationContract):
 
 
 @transaction.atomic
-def add(by: Person, contract: DelegationContract, person: Person, trained_on: date) -> RosterEntry:
-    """Puts one of the delegate's people on the roster. Raises Denied, or AlreadyDone if on it."""
+def add(by: Person, contract: DelegationContract, person: Person, trained_on: date | None) -> RosterEntry:
+    """Puts one of the delegate's people on the roster. Raises Denied, or AlreadyDone if on it.
+
+    Without a training date the person stands on the roster, and cannot be granted yet.
+    """
     policy.check_may(by, "access.keep_roster")
     if RosterEntry.objects.filter(contract=contract, person=person, removed_at=None).exists():
         raise AlreadyDone(_("%(person)s is on the roster already.") % {"person": person})
@@ -40,10 +42,11 @@ def add(by: Person, contract: DelegationContract, person: Person, trained_on: da
 def remove(by: Person, entry: RosterEntry) -> RosterEntry:
     """Takes a person off the roster; what they hold under the contract is over at that moment."""
     policy.check_may(by, "access.keep_roster")
+    now = clock.time_of_ending()
     entry = RosterEntry.objects.select_for_update().get(pk=entry.pk)
     if entry.removed_at:
         raise AlreadyDone(_("%(person)s is off the roster already.") % {"person": entry.person})
-    entry.removed_at, entry.removed_by = database_now(), by
+    entry.removed_at, entry.removed_by = now, by
     with disable_auditlog():
         entry.save(update_fields=["removed_at", "removed_by"])
     _record("roster.removed", by, entry)
@@ -51,12 +54,37 @@ def remove(by: Person, entry: RosterEntry) -> RosterEntry:
     return entry
 
 
-def _record(event: str, by: Person, entry: RosterEntry) -> None:
+@transaction.atomic
+def train(by: Person, entry: RosterEntry, trained_on: date) -> RosterEntry:
+    """Notes the day of the person's last training. Raises Denied, or AlreadyDone if off the roster."""
+    policy.check_may(by, "access.keep_roster")
+    entry = RosterEntry.objects.select_for_update().get(pk=entry.pk)
+    if entry.removed_at:
+        raise AlreadyDone(_("%(person)s is off the roster already.") % {"person": entry.person})
+    entry.trained_on = trained_on
+    with disable_auditlog():
+        entry.save(update_fields=["trained_on"])
+    _record("roster.trained", by, entry, trained_on=trained_on.isoformat())
+    return entry
+
+
+def why_not_ready(entry: RosterEntry, today: date) -> str:
+    """Why somebody on the roster cannot be granted on a day of Japan's calendar; empty if they can."""
+    if entry.trained_on is None:
+        return _("Not trained yet: note the training to make ready.")
+    if entry.trained_on > today:
+        return _("The training is still to come.")
+    if entry.trained_until < today:
+        return _("The training has lapsed: it has to be taken again.")
+    return ""
+
+
+def _record(event: str, by: Person, entry: RosterEntry, **detail) -> None:
     recording.decision(
         event,
         entry,
         actor=by,
         subject_id=entry.person_id,
         contract_id=entry.contract_id,
-        detail={"subject": str(entry.person), "contract": entry.contract.title},
+        detail={"subject": str(entry.person), "contract": entry.contract.title} | detail,
     )

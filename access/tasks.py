@@ -1,28 +1,55 @@
 """What time or an ending asks for. Each task may run twice, late or never: nothing is visible by it."""
 
-from celery import shared_task
-from django.conf import settings
-from django.core.cache import cache
+import logging
 
-from access import lifecycle
+from celery import shared_task
+from django.db.models.functions import Now
+
+from access import answering, lifecycle, notices, session_ends, summaries
+from access.models import Heartbeat
 from access.people import Person, Session
 from access.reconcile import reconcile
 from audit import acting
 
-#: Where the sweep says that a worker was heard from, and for how many seconds that counts.
-HEARD_FROM = "worker-heard-from"
-HEARD_FOR = 5 + 5 * settings.SWEEP_SECONDS
+log = logging.getLogger(__name__)
+
+
+def _clear_expired_sessions() -> None:
+    Session.objects.expired().delete()
+
+
+#: What a sweep does, in order. Each step is a transaction of its own and finds its work by the facts.
+STEPS = (
+    lifecycle.end_what_is_due,
+    reconcile,
+    session_ends.close_sessions_of_ended_grants,
+    answering.let_lapse,
+    notices.tell_what_time_asks_for,
+    summaries.sum_up_what_is_over,
+    _clear_expired_sessions,
+)
 
 
 @shared_task
 def sweep() -> None:
-    """Ends what is due, reconciles permissions, closes sessions, and says that a worker lives.
+    """Does every step, and says that a worker lives; what one step cannot do keeps no other from its work.
 
-    It finds its work by looking at the facts, so beat's repetition makes good any lost message.
+    Beat's repetition makes good any lost message. The error of a failed step is raised in the end.
     """
+    failed: Exception | None = None
     with acting.as_person(Person.objects.system()):
-        lifecycle.end_what_is_due()
-        reconcile()
-        lifecycle.close_sessions_of_ended_grants()
-        Session.objects.expired().delete()
-    cache.set(HEARD_FROM, True, timeout=HEARD_FOR)
+        for step in STEPS:
+            try:
+                step()
+            except Exception as error:
+                log.exception("The sweep's step %s failed; the next sweep tries again.", step.__name__)
+                failed = error
+    Heartbeat.objects.update_or_create(pk=1, defaults={"heard_at": Now()})
+    if failed:
+        raise failed
+
+
+@shared_task
+def email_notices() -> None:
+    """Emails what people were told: apart from the sweep, for a mail server may be slow."""
+    notices.send_emails()

@@ -1,16 +1,18 @@
 """Reading the history: filtered, in pieces, each entry as a sentence. It changes nothing."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from django.utils import formats, timezone
+from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from access.errors import REASONS
-from access.models import Emergency, Inquiry, Person
+from access import policy
+from access.accounts import RIGHTS
+from access.errors import REASONS, Denied
+from access.models import Emergency, Inquiry, Person, Request, Role
+from access.notices import moment
 from audit.events import BASES, EVENTS
 from audit.models import LogEntry
 from customers import normalising
@@ -35,13 +37,15 @@ class Page:
     next_after: int | None
 
 
-def page(filters: dict[str, Any], after: int | None = None) -> Page:
+def page(reader: Person, filters: dict[str, Any], after: int | None = None) -> Page:
     """Up to PAGE entries that fit the filters (cleaned `HistoryFilter` data), beyond entry `after`.
+
+    Of entries under contracts, those that the reader may review.
 
     No count is taken: the history has millions of entries.
     """
     oldest_first = filters.get("order") == "oldest"
-    entries = _filtered(filters).order_by("pk" if oldest_first else "-pk")
+    entries = (visible_to(reader) & _filtered(filters)).order_by("pk" if oldest_first else "-pk")
     if after is not None:
         entries = entries.filter(**{"pk__gt" if oldest_first else "pk__lt": after})
     found = list(entries[: PAGE + 1])
@@ -50,6 +54,20 @@ def page(filters: dict[str, Any], after: int | None = None) -> Page:
         [readable(entry) for entry in shown],
         shown[-1].pk if len(found) > PAGE else None,
     )
+
+
+def visible_to(reader: Person):
+    """The entries that the reader may read: under no contract, or under one that they may review."""
+    reviewed = list(policy.contracts_to_review(reader).values_list("pk", flat=True))
+    return LogEntry.objects.filter(Q(contract_id=None) | Q(contract_id__in=reviewed))
+
+
+def entry(reader: Person, pk: int) -> LogEntry | None:
+    """One entry, or None where there is none; Denied where it is another auditor's to read."""
+    one = LogEntry.objects.filter(pk=pk).first()
+    if one is not None and not visible_to(reader).filter(pk=pk).exists():
+        raise Denied("history_not_yours", contract_id=one.contract_id)
+    return one
 
 
 def _filtered(filters: dict[str, Any]):
@@ -94,6 +112,14 @@ def _words(entry: LogEntry) -> dict[str, Any]:
         words["areas"] = _several(areas)
     if until := detail.get("until"):
         words["until"] = moment(until)
+    for key in ("added", "removed"):
+        if key in detail and isinstance(detail[key], list):
+            words[key] = _several(detail[key]) or _("none")
+    if kind := detail.get("request_kind"):
+        words["request_kind"] = dict(Request.Kind.choices).get(kind, kind)
+    if right := detail.get("right"):
+        words["right"] = RIGHTS[right].label
+        words["group"] = dict(Role.choices).get(detail["group"], detail["group"])
     if kind := detail.get("inquiry_kind"):
         words["inquiry_kind"] = dict(Inquiry.Kind.choices).get(kind, kind)
     fields = _joined(str(FIELD_LABELS.get(name, name)) for name in in_table_order(entry.fields))
@@ -113,11 +139,6 @@ def in_table_order(fields: list[str]) -> list[str]:
     """Fields in the order of the table of items."""
     order = list(FIELD_LABELS)
     return sorted(fields, key=lambda name: order.index(name) if name in order else len(order))
-
-
-def moment(iso: str) -> str:
-    """A moment kept as ISO 8601 text, in Japan time, as pages write it."""
-    return formats.date_format(timezone.localtime(datetime.fromisoformat(iso)), "DATETIME_FORMAT")
 
 
 def _several(names: list[str]) -> str:

@@ -1,12 +1,11 @@
 """Pages of the history."""
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 
 from audit import reading
 from audit.events import BASES
 from audit.forms import HistoryFilter
-from audit.models import LogEntry
 from customers.disclosure import FIELD_LABELS
 
 
@@ -16,7 +15,7 @@ def history(request: HttpRequest) -> HttpResponse:
     valid = not form.is_bound or form.is_valid()
     filters = form.cleaned_data if form.is_bound and valid else {}
     after = request.GET.get("after", "")
-    page = reading.page(filters, int(after) if after.isascii() and after.isdigit() else None)
+    page = reading.page(request.user, filters, int(after) if after.isascii() and after.isdigit() else None)
     query = request.GET.copy()
     query.pop("after", None)
     context = {
@@ -31,8 +30,10 @@ def history(request: HttpRequest) -> HttpResponse:
 
 def entry(request: HttpRequest, pk: int) -> HttpResponse:
     """One entry, whole, with the rest of its story."""
-    one = get_object_or_404(LogEntry, pk=pk)
-    story = LogEntry.objects.of_story(one.cid).order_by("pk")[: reading.PAGE]
+    one = reading.entry(request.user, pk)
+    if one is None:
+        raise Http404
+    story = reading.visible_to(request.user).of_story(one.cid).order_by("pk")[: reading.PAGE]
     context = {
         "line": reading.readable(one),
         "fields": [FIELD_LABELS.get(name, name) for name in reading.in_table_order(one.fields)],

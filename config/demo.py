@@ -28,11 +28,14 @@ ROOT = Path(__file__).resolve().parent.parent
 ACCOUNTS = """\
   operator         担当者（香川支社）/ operator of the Kagawa branch: customers of its own areas, all items
   operator-ehime   担当者（愛媛支社）/ operator of the Ehime branch
-  supervisor       責任者 / supervisor: declares and ends emergencies, grants to the roster
+  supervisor       責任者（本社）/ supervisor: declares, extends and ends emergencies, grants, revokes, drills
+  supervisor02     責任者（本社）/ second supervisor, for what waits under dual control
+  supervisor-ehime 責任者（愛媛支社）/ supervisor of the Ehime branch: declares there alone
   contractor       受託者 / contractor: looks callers up in an open emergency only, five items
   auditor          監査担当 / auditor: reads the history
   retailer         小売電気事業者 / retailer: switching support, own customers and shared items
   administrator    管理者 / administrator: accounts and organisations, no customers
+  administrator02  管理者 / second administrator, who agrees to what the first one gives
 """
 
 

@@ -5,7 +5,8 @@ from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, JsonResponse
 from redis.exceptions import RedisError
 
-from access.tasks import HEARD_FROM
+from access import notices
+from access.models import Heartbeat
 
 
 @transaction.non_atomic_requests
@@ -16,15 +17,30 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 @transaction.non_atomic_requests
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 if the database, Redis and a worker answer; else 503 with what is missing."""
-    state = {"database": _database_answers(), "redis": False, "worker": False}
-    try:
-        state["worker"] = bool(cache.get(HEARD_FROM))
-        state["redis"] = True
-    except (RedisError, OSError):
-        pass
+    """200 if the database, Redis and a worker answer; else 503 with what is missing.
+
+    A worker that has fallen silent is told to those who should know, here, for no worker would.
+    """
+    state = {"database": _database_answers(), "redis": _redis_answers()}
+    state["worker"] = state["database"] and _worker_was_heard_from()
     missing = [name for name, answers in state.items() if not answers]
     return JsonResponse({**state, "missing": missing}, status=503 if missing else 200)
+
+
+def _redis_answers() -> bool:
+    try:
+        cache.get("anything")
+    except (RedisError, OSError):
+        return False
+    return True
+
+
+def _worker_was_heard_from() -> bool:
+    try:
+        notices.miss_the_worker()
+        return Heartbeat.objects.exists() and notices.worker_silent_since() is None
+    except (DatabaseError, OSError):  # a mail server that does not answer is no worker's fault
+        return False
 
 
 def _database_answers() -> bool:

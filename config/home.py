@@ -3,13 +3,13 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from access import inquiries, policy
+from access import answering, granting, inquiries, policy, summaries
 from access.errors import Denied
-from access.models import DelegationContract, Emergency
+from access.forms import HelpForm
+from access.models import DelegationContract, Emergency, Request
 from access.people import Role
 from access.roles import ROLES
-from audit.models import LogEntry
-from audit.reading import readable
+from audit.reading import readable, visible_to
 
 
 def home(request: HttpRequest) -> HttpResponse:
@@ -20,6 +20,7 @@ def home(request: HttpRequest) -> HttpResponse:
         Role.OPERATOR: _operator,
         Role.SUPERVISOR: _supervisor,
         Role.AUDITOR: _auditor,
+        Role.ADMINISTRATOR: _administrator,
     }.get(role, lambda person: {})(request.user)
     description = next((r for r in ROLES if r.role == role), None)
     return render(request, f"portal/home/{role.value}.html", {"description": description, **facts})
@@ -30,7 +31,14 @@ def _contractor(person) -> dict:
     try:
         policy.check_contractor_is_called_for(person)
     except Denied as denied:
-        return {"denied": denied}
+        asked = Request.objects.waiting().filter(kind=Request.Kind.HELP, asked_by=person)
+        may_ask = granting.emergencies_to_ask_for(person).exclude(pk__in=asked.values("emergency"))
+        return {
+            "denied": denied,
+            "may_ask": may_ask,
+            "asked": asked.select_related("emergency"),
+            "help": HelpForm(),
+        }
     return {"inquiries": inquiries.of_person(person).filter(closed_at=None)[:10]}
 
 
@@ -43,11 +51,18 @@ def _supervisor(person) -> dict:
     return {
         "last_over": over.select_related("ended_by").first(),
         "contracts": DelegationContract.objects.in_force(),
+        "waiting": answering.waiting_for(person).count(),
     }
 
 
+def _administrator(person) -> dict:
+    return {"waiting": answering.waiting_for(person).count()}
+
+
 def _auditor(person) -> dict:
+    entries = visible_to(person)
     return {
-        "denials": [readable(e) for e in LogEntry.objects.denials().newest_first()[:5]],
-        "disclosures": [readable(e) for e in LogEntry.objects.disclosures().newest_first()[:5]],
+        "summaries": summaries.waiting_for(person),
+        "denials": [readable(e) for e in entries.denials().newest_first()[:5]],
+        "disclosures": [readable(e) for e in entries.disclosures().newest_first()[:5]],
     }

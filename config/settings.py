@@ -42,7 +42,9 @@ DATABASES = {
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
-            "options": "-c statement_timeout=15s -c lock_timeout=10s",
+            # A reading holds endings up until its transaction is over (access.clock): none stays idle.
+            "options": "-c statement_timeout=15s -c lock_timeout=10s "
+            "-c idle_in_transaction_session_timeout=20s",
             **DATABASE.get("OPTIONS", {}),
         },
     }
@@ -57,6 +59,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.admin.apps.SimpleAdminConfig",
     "django.forms",
+    "django_htmx",
     "config",
     "guardian",
     "auditlog",
@@ -184,7 +187,20 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": SWEEP_SECONDS,
         "options": {"expires": 30},
     },
+    "email": {
+        "task": "access.tasks.email_notices",
+        "schedule": 5 * SWEEP_SECONDS,
+        "options": {"expires": 30},
+    },
 }
+
+# Email: what people are told (access.notices). EMAIL_URL as django-environ reads it, for example
+# smtp+tls://user:password@mail.example.jp:587; without one the messages go into the log.
+vars().update(env.email("EMAIL_URL", default="consolemail://"))
+EMAIL_TIMEOUT = 10
+PORTAL_ADDRESS = env.str("PORTAL_ADDRESS", default=f"https://{ALLOWED_HOSTS[0]}").rstrip("/")
+PORTAL_HOST = ALLOWED_HOSTS[0].lstrip(".*") or "localhost"
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"portal@{PORTAL_HOST}")
 
 # The browser: nothing inline, nothing from elsewhere
 CONTENT_SECURITY_POLICY = {

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from access import admin as access_admin
 from access import models as access
-from access import views as access_views
+from access.views import board, contracts, emergencies, inquiries, requests
 from audit import views as audit_views
 from config import home
 from customers import admin as customers_admin
@@ -50,39 +50,49 @@ class Portal(admin.AdminSite):
             path("password/done/", self.password_change_done, name="password_change_done"),
             path("jsi18n/", self.i18n_javascript, name="jsi18n"),
             path("items/", customers_views.disclosure_table, name="disclosure_table"),
+            path("notices/", requests.notice_list, name="notices"),
+            # looking callers up
             path("lookup/", customers_views.lookup, name="lookup"),
+            path("still/", inquiries.still, name="still"),
             path("customers/<str:key>/", customers_views.customer, name="customer"),
-            path("inquiries/", access_views.inquiry_list, name="inquiries"),
-            path("inquiries/new/", access_views.take_inquiry, name="take_inquiry"),
-            path("inquiries/<int:pk>/", access_views.inquiry, name="inquiry"),
-            path(
-                "inquiries/<int:pk>/close/",
-                access_views.close_inquiry,
-                name="close_inquiry",
-            ),
-            path("emergencies/", access_views.emergency_list, name="emergencies"),
-            path(
-                "emergencies/declare/",
-                access_views.declare_emergency,
-                name="declare_emergency",
-            ),
-            path("emergencies/<int:pk>/", access_views.emergency, name="emergency"),
-            path(
-                "emergencies/<int:pk>/end/",
-                access_views.end_emergency,
-                name="end_emergency",
-            ),
-            path("contracts/<int:pk>/roster/", access_views.roster, name="roster"),
-            path(
-                "contracts/<int:pk>/roster/add/",
-                access_views.add_to_roster,
-                name="add_to_roster",
-            ),
+            path("inquiries/", inquiries.inquiry_list, name="inquiries"),
+            path("inquiries/new/", inquiries.take_inquiry, name="take_inquiry"),
+            path("inquiries/<int:pk>/", inquiries.inquiry, name="inquiry"),
+            path("inquiries/<int:pk>/close/", inquiries.close_inquiry, name="close_inquiry"),
+            path("emergencies/<int:pk>/help/", requests.ask_for_help, name="ask_for_help"),
+            # emergencies and grants
+            path("emergencies/", emergencies.emergency_list, name="emergencies"),
+            path("emergencies/declare/", emergencies.declare_emergency, name="declare_emergency"),
+            path("emergencies/<int:pk>/", emergencies.emergency, name="emergency"),
+            path("emergencies/<int:pk>/end/", emergencies.end_emergency, name="end_emergency"),
+            path("emergencies/<int:pk>/extend/", emergencies.extend_emergency, name="extend_emergency"),
+            path("emergencies/<int:pk>/areas/", emergencies.change_areas, name="change_areas"),
+            path("emergencies/<int:pk>/grant/", emergencies.grant, name="grant"),
+            path("emergencies/<int:pk>/revoke/", emergencies.revoke, name="revoke"),
+            path("emergencies/<int:pk>/summary/", emergencies.summary, name="summary"),
+            path("emergencies/<int:pk>/summary/take/", emergencies.take_up_summary, name="take_up_summary"),
+            path("people/<int:pk>/revoke/", emergencies.revoke_person, name="revoke_person"),
+            # contracts and their rosters
+            path("contracts/<int:pk>/roster/", contracts.roster, name="roster"),
+            path("contracts/<int:pk>/roster/add/", contracts.add_to_roster, name="add_to_roster"),
+            path("contracts/<int:pk>/roster/import/", contracts.import_roster, name="import_roster"),
+            path("contracts/<int:pk>/roster/<int:entry>/train/", contracts.train, name="train"),
             path(
                 "contracts/<int:pk>/roster/<int:entry>/remove/",
-                access_views.remove_from_roster,
+                contracts.remove_from_roster,
                 name="remove_from_roster",
             ),
+            path("contracts/<int:pk>/suspend/", contracts.suspend, name="suspend"),
+            path("contracts/<int:pk>/lift/", contracts.lift, name="lift"),
+            path("rights/<slug:kind>/<int:pk>/", contracts.rights, name="rights"),
+            # what waits for somebody, and the board
+            path("requests/", requests.requests, name="requests"),
+            path("requests/<int:pk>/answer/", requests.answer, name="answer"),
+            path("board/", board.night, name="board"),
+            path("board/grants/", board.live_grants, name="live_grants"),
+            path("board/lookups/", board.lookups, name="lookups"),
+            path("board/inquiries/", board.inquiries, name="board_inquiries"),
+            # the history
             path("history/", audit_views.history, name="history"),
             path("history/<int:pk>/", audit_views.entry, name="history_entry"),
         ]

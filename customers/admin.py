@@ -14,8 +14,8 @@ class OrganizationAdmin(PortalModelAdmin):
 
 class ServiceAreaAdmin(PortalModelAdmin):
     made_here = False
-    list_display = ["code", "name", "name_kana", "name_en", "prefecture"]
+    list_display = ["code", "name", "name_kana", "name_en", "prefecture", "is_training"]
     list_filter = ["prefecture"]
     search_fields = ["name", "name_kana", "code"]
-    fields = ["code", "name", "name_kana", "name_en", "prefecture"]
-    readonly_fields = ["code", "prefecture"]
+    fields = ["code", "name", "name_kana", "name_en", "prefecture", "is_training"]
+    readonly_fields = ["code", "prefecture", "is_training"]

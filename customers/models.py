@@ -34,27 +34,41 @@ class Organization(models.Model):
 
 
 class ServiceArea(models.Model):
-    """A municipality that the operator serves (供給エリア): the unit of scope and of permission."""
+    """A municipality that the operator serves (供給エリア): the unit of scope and of permission.
+
+    A training area is no place: its code begins with 99, which is no prefecture's, and its customers
+    are synthetic. Drills reach training areas alone, and nothing else does (a trigger of `access`).
+    """
 
     class Prefecture(models.TextChoices):
         TOKUSHIMA = "徳島県", _("Tokushima")
         KAGAWA = "香川県", _("Kagawa")
         EHIME = "愛媛県", _("Ehime")
         KOCHI = "高知県", _("Kochi")
+        TRAINING = "訓練", _("Training area")
 
     code = models.CharField(_("code (JIS X 0402)"), max_length=5, unique=True)
     name = models.CharField(_("name"), max_length=50)
     name_kana = models.CharField(_("name in kana"), max_length=100)
     name_en = models.CharField(_("name in English"), max_length=100)
     prefecture = models.CharField(_("prefecture"), max_length=10, choices=Prefecture)
+    is_training = models.BooleanField(_("training area"), default=False)
 
     class Meta:
         verbose_name = _("service area")
         verbose_name_plural = _("service areas")
         ordering = ["code"]
-        permissions = [("consult_servicearea", "Can consult customers of the area")]
+        permissions = [
+            ("consult_servicearea", "Can consult customers of the area"),
+            ("declare_in_servicearea", "Can declare an emergency in the area"),
+        ]
         constraints = [
-            models.CheckConstraint(name="area_code_is_jis_x_0402", condition=Q(code__regex=r"^[0-9]{5}$"))
+            models.CheckConstraint(name="area_code_is_jis_x_0402", condition=Q(code__regex=r"^[0-9]{5}$")),
+            models.CheckConstraint(
+                name="training_areas_are_no_places",
+                condition=Q(is_training=True, code__startswith="99", prefecture="訓練")
+                | (Q(is_training=False) & ~Q(code__startswith="99") & ~Q(prefecture="訓練")),
+            ),
         ]
 
     def __str__(self) -> str:

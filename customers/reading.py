@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 
-from access import policy
+from access import clock, policy
 from access.errors import Denied
 from access.models import Inquiry
 from access.people import Person
@@ -75,6 +75,7 @@ def look_up(person: Person, terms: Terms, inquiry: Inquiry | None = None) -> Fou
 
     Raises Denied as `policy.basis_for_lookup` does, or if a term is of a field that is not shown.
     """
+    clock.enter_to_read()
     basis = policy.basis_for_lookup(person, inquiry)
     conditions = terms.given()
     if not conditions:
@@ -99,6 +100,7 @@ def open_customer(person: Person, pk: int, inquiry: Inquiry | None = None) -> Cu
     Raises Denied, with "customer_unknown" alike for a number that does not exist and for one out of
     the person's areas.
     """
+    clock.enter_to_read()
     basis = policy.basis_for_lookup(person, inquiry)
     row = _rows(basis, basis.fields, Q(pk=pk)).first()
     if row is None:
@@ -196,3 +198,4 @@ def _disclose(
         basis=basis.why,
         inquiry_id=basis.inquiry_id,
     )
+    policy.check_still_live(basis)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from guardian.shortcuts import assign_perm
 
 from access import lifecycle
+from access.clock import database_now
 from access.models import DelegationContract, Emergency, Grant, Office, Person, RosterEntry
 from audit.acting import as_person
 from customers import normalising
@@ -19,8 +20,8 @@ from customers.disclosure import DELEGABLE_ITEMS
 from customers.models import Customer, MonthlyUsage, Organization, ServiceArea
 
 PASSWORD = "shikoku-demo"
-TAKAMATSU, MARUGAME, MATSUYAMA = "37201", "37202", "38201"
-HANAKO, JIRO, TARO = (f"08{'0' * 19}{n}" for n in (1, 3, 2))
+TAKAMATSU, MARUGAME, MATSUYAMA, TRAINING = "37201", "37202", "38201", "99001"
+HANAKO, JIRO, TARO, KUNREN = (f"08{'0' * 19}{n}" for n in (1, 3, 2, 9))
 
 #: What Hanako is: a word for each field that appears nowhere else, so that a leak is seen as such.
 HANAKO_VALUES: dict[str, Any] = {
@@ -46,6 +47,9 @@ NAMES = {
     "operator": "高松 一郎",
     "operator-ehime": "松山 双葉",
     "supervisor": "徳島 三郎",
+    "supervisor02": "鳴門 八重",
+    "supervisor-ehime": "宇和島 九重",
+    "administrator02": "新居浜 十和",
     "auditor": "高知 四季",
     "administrator": "今治 五月",
     "retailer": "坂出 六花",
@@ -71,7 +75,9 @@ class World:
     def entry(self, username: str = "contractor") -> RosterEntry:
         return RosterEntry.objects.get(person__username=username, removed_at=None)
 
-    def declare(self, *codes: str, hours: float = 6, contracts=None, name: str = "台風第14号") -> Emergency:
+    def declare(
+        self, *codes: str, hours: float = 6, contracts=None, name: str = "台風第14号", **facts
+    ) -> Emergency:
         """Declares over the areas of the codes, granted to the roster unless contracts=()."""
         with as_person(self.supervisor):
             return lifecycle.declare(
@@ -79,9 +85,20 @@ class World:
                 kind="typhoon",
                 name=name,
                 areas=[self.areas[code] for code in codes or (TAKAMATSU, MARUGAME)],
-                expires_at=lifecycle.database_now() + timedelta(hours=hours),
+                expires_at=database_now() + timedelta(hours=hours),
                 contracts=[self.contract] if contracts is None else contracts,
+                **facts,
             )
+
+    def drill(self, name: str = "総合防災訓練") -> Emergency:
+        """Begins a drill over the training area, granted to the roster."""
+        return self.declare(TRAINING, name=name, is_drill=True)
+
+    def ask_under_dual_control(self) -> Emergency:
+        """Declares under dual control: the grants wait for a second supervisor."""
+        DelegationContract.objects.filter(pk=self.contract.pk).update(dual_control=True)
+        self.contract.refresh_from_db()
+        return self.declare()
 
     def grant(self, username: str = "contractor") -> Grant:
         return Grant.objects.filter(roster_entry__person__username=username).latest("pk")
@@ -116,30 +133,45 @@ def _organizations(world: World) -> None:
 
 def _areas(world: World) -> None:
     offices = {}
-    for prefecture, name, code in (("香川県", "香川支社", "37"), ("愛媛県", "愛媛支社", "38")):
+    for prefecture, name, code, english in (
+        ("本社", "本社", "00", "Head Office"),
+        ("香川県", "香川支社", "37", "Kagawa Branch"),
+        ("愛媛県", "愛媛支社", "38", "Ehime Branch"),
+    ):
         group = Group.objects.create(name=f"office-{code}")
-        english = {"37": "Kagawa Branch", "38": "Ehime Branch"}[code]
         offices[prefecture] = Office.objects.create(name=name, name_en=english, group=group)
     for code, name, kana, english, prefecture in (
         (TAKAMATSU, "高松市", "タカマツシ", "Takamatsu-shi", "香川県"),
         (MARUGAME, "丸亀市", "マルガメシ", "Marugame-shi", "香川県"),
         (MATSUYAMA, "松山市", "マツヤマシ", "Matsuyama-shi", "愛媛県"),
+        (TRAINING, "訓練市", "クンレンシ", "Kunren-shi", "訓練"),
     ):
         area = ServiceArea.objects.create(
-            code=code, name=name, name_kana=kana, name_en=english, prefecture=prefecture
+            code=code,
+            name=name,
+            name_kana=kana,
+            name_en=english,
+            prefecture=prefecture,
+            is_training=code == TRAINING,
         )
-        assign_perm("customers.consult_servicearea", offices[prefecture].group, area)
+        if prefecture in offices:
+            assign_perm("customers.consult_servicearea", offices[prefecture].group, area)
+        for office in {"本社", prefecture} & offices.keys():
+            assign_perm("customers.declare_in_servicearea", offices[office].group, area)
         world.areas[code] = area
 
 
 def _people(world: World, contractors: int) -> None:
-    kagawa, ehime = Office.objects.order_by("group__name")
+    head, kagawa, ehime = Office.objects.order_by("group__name")
     staff = [
         ("operator", "operator", "operator", kagawa),
         ("operator-ehime", "operator", "operator", ehime),
-        ("supervisor", "operator", "supervisor", None),
+        ("supervisor", "operator", "supervisor", head),
+        ("supervisor02", "operator", "supervisor", head),
+        ("supervisor-ehime", "operator", "supervisor", ehime),
         ("auditor", "operator", "auditor", None),
         ("administrator", "operator", "administrator", None),
+        ("administrator02", "operator", "administrator", None),
         ("retailer", "other", "retailer", None),
         ("contractor", "affiliate", "contractor", None),
     ] + [(f"contractor{n:02}", "affiliate", "contractor", None) for n in range(2, contractors + 1)]
@@ -151,6 +183,7 @@ def _people(world: World, contractors: int) -> None:
             organization=world.organizations[organization],
             role=role,
             office=office,
+            email=f"{username}@example.jp",
         )
 
 
@@ -169,7 +202,7 @@ def _contract(world: World) -> None:
             RosterEntry.objects.create(
                 contract=world.contract,
                 person=person,
-                trained_on=date(2026, 6, 1),
+                trained_on=timezone.localdate() - timedelta(days=30),
                 added_by=world.people["supervisor"],
             )
     assign_perm("access.grant_under_contract", Group.objects.get(name="supervisor"), world.contract)
@@ -215,5 +248,17 @@ def _customers(world: World) -> None:
             "name_kana": "マツヤマ タロウ",
             "address": "愛媛県松山市一番町4丁目4-2",
             "phone": "089-941-0002",
+        },
+    )
+    world.customers[KUNREN] = add(
+        TRAINING,
+        "affiliate",
+        **HANAKO_VALUES
+        | {
+            "supply_point_number": KUNREN,
+            "name": "訓練 一郎",
+            "name_kana": "クンレン イチロウ",
+            "address": "訓練県訓練市演習町1丁目1-1",
+            "phone": "000-000-0001",
         },
     )

@@ -5,16 +5,17 @@ All of it goes through the models, so that the history says of each how it came 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, Permission
+from django.utils import timezone
 from guardian.shortcuts import assign_perm
 
 from access import rosters
 from access.models import AreaGroupPermission, DelegationContract, Office, Person
-from customers.demo import names
+from customers.demo import names, training
 from customers.demo.dice import Dice
 from customers.demo.places import PREFECTURES, Municipality
 from customers.disclosure import DELEGABLE_ITEMS
@@ -23,7 +24,9 @@ from customers.models import Organization, ServiceArea
 PASSWORD = "shikoku-demo"
 CONTRACT = "災害等非常時お客さま対応業務委託契約"
 CONTRACTORS = 30
-TRAINED_ON = date(2026, 6, 1)
+#: Days ago that everybody on the roster was trained, so that the demo's training never lapses.
+TRAINED_DAYS_AGO = 60
+DEPARTMENTS = {"contractor": "お客さまセンター"}
 JST = ZoneInfo("Asia/Tokyo")
 
 # fmt: off
@@ -41,13 +44,18 @@ OFFICES = {
     "愛媛県": ("38", "愛媛支社", "Ehime Branch"),
     "高知県": ("39", "高知支社", "Kochi Branch"),
 }
+#: Whose supervisors declare everywhere, and begin drills.
+HEAD_OFFICE = ("00", "本社", "Head Office")
 #: Username, name, organisation, role, prefecture of the office. The contractors come besides.
 STAFF = (
     ("operator",       "高松 一郎", "operator",  "operator",      "香川県"),
     ("operator-ehime", "松山 恵子", "operator",  "operator",      "愛媛県"),
-    ("supervisor",     "坂出 誠",   "operator",  "supervisor",    None),
+    ("supervisor",     "坂出 誠",   "operator",  "supervisor",    "本社"),
+    ("supervisor02",   "琴平 忍",   "operator",  "supervisor",    "本社"),
+    ("supervisor-ehime", "宇和 渚", "operator",  "supervisor",    "愛媛県"),
     ("auditor",        "鳴門 律子", "operator",  "auditor",       None),
     ("administrator",  "南国 学",   "operator",  "administrator", None),
+    ("administrator02", "三好 環",  "operator",  "administrator", None),
     ("retailer",       "瀬戸 直樹", "setouchi",  "retailer",      None),
 )
 # fmt: on
@@ -67,8 +75,9 @@ def create(municipalities: Iterable[Municipality]) -> Accounts:
         key: Organization.objects.create(name=name, name_en=english, kind=kind)
         for key, (name, english, kind) in ORGANIZATIONS.items()
     }
-    areas = [_area(municipality) for municipality in municipalities]
+    areas = [_area(municipality) for municipality in (*municipalities, *training.AREAS)]
     offices = {prefecture: _office(prefecture, areas) for prefecture in PREFECTURES}
+    offices["本社"] = _head_office(areas)
     people = _people(organizations, offices)
     _contract(organizations, people)
     return Accounts(
@@ -90,19 +99,30 @@ def _area(municipality: Municipality) -> ServiceArea:
         name_kana=municipality.name_kana,
         name_en=municipality.name_en,
         prefecture=municipality.prefecture,
+        is_training=municipality in training.AREAS,
     )
 
 
 def _office(prefecture: str, areas: Iterable[ServiceArea]) -> Office:
-    """The prefecture's office; its group may consult the prefecture's areas."""
-    code, name, english = OFFICES[prefecture]
+    """The prefecture's office: its operators consult, and its supervisors declare, in the prefecture."""
+    own = [area for area in areas if area.prefecture == prefecture]
+    return _made(*OFFICES[prefecture], consult=own, declare=own)
+
+
+def _head_office(areas: Iterable[ServiceArea]) -> Office:
+    """The head office: its supervisors declare in every area, and drill in the training areas."""
+    return _made(*HEAD_OFFICE, consult=[], declare=areas)
+
+
+def _made(
+    code: str, name: str, english: str, *, consult: Iterable[ServiceArea], declare: Iterable[ServiceArea]
+) -> Office:
     group = Group.objects.create(name=f"office-{code}")
-    consult = Permission.objects.get(content_type__app_label="customers", codename="consult_servicearea")
-    AreaGroupPermission.objects.bulk_create(
-        AreaGroupPermission(group=group, permission=consult, content_object=area)
-        for area in areas
-        if area.prefecture == prefecture
-    )
+    for codename, areas in (("consult_servicearea", consult), ("declare_in_servicearea", declare)):
+        permission = Permission.objects.get(content_type__app_label="customers", codename=codename)
+        AreaGroupPermission.objects.bulk_create(
+            AreaGroupPermission(group=group, permission=permission, content_object=area) for area in areas
+        )
     return Office.objects.create(name=name, name_en=english, group=group)
 
 
@@ -117,6 +137,8 @@ def _people(organizations: dict[str, Organization], offices: dict[str, Office]) 
             organization=organizations[organization],
             role=role,
             office=offices[prefecture] if prefecture else None,
+            email=f"{username}@example.jp",
+            department=DEPARTMENTS.get(role, ""),
         )
         for username, name, organization, role, prefecture in staff
     }
@@ -135,5 +157,6 @@ def _contract(organizations: dict[str, Organization], people: dict[str, Person])
     )
     assign_perm("access.grant_under_contract", Group.objects.get(name="supervisor"), contract)
     assign_perm("access.review_contract", Group.objects.get(name="auditor"), contract)
+    trained_on = timezone.localdate() - timedelta(days=TRAINED_DAYS_AGO)
     for username, _name in contractors():
-        rosters.add(people["supervisor"], contract, people[username], TRAINED_ON)
+        rosters.add(people["supervisor"], contract, people[username], trained_on)

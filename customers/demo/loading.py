@@ -11,7 +11,7 @@ from access.models import Person
 from audit import recording
 from audit.acting import as_person
 from customers import normalising
-from customers.demo import accounts, known, places
+from customers.demo import accounts, known, places, training
 from customers.demo.accounts import Accounts
 from customers.demo.rows import Row, rows
 from customers.demo.supply import LAST_MONTH, year_to
@@ -90,10 +90,11 @@ def load(count: int, progress: Callable[[int], object] = lambda done: None) -> N
 
 
 def _customers(served: list[places.Neighbourhood], ties: Accounts) -> Iterator[Row]:
-    """The known customers, where they are served, and made-up ones without end."""
+    """The known customers, where they are served, those to train with, and made-up ones without end."""
     taken = frozenset(one.phone for one in known.CUSTOMERS)
     return chain(
         (one for one in known.CUSTOMERS if one.area_code in ties.areas),
+        training.CUSTOMERS,
         rows(served, taken_phones=taken),
     )
 

@@ -17,6 +17,22 @@ pytestmark = pytest.mark.django_db
 CONTRACT, EMERGENCY, GRANT = "access_delegationcontract", "access_emergency", "access_grant"
 ROSTER, PERSON = "access_rosterentry", "access_person"
 CONTRACTOR = "username = 'contractor'"
+END_IT = f"UPDATE {EMERGENCY} SET ended_at = clock_timestamp(), ended_by_id = declared_by_id"
+REVOKE_IT = f"UPDATE {GRANT} SET revoked_at = now(), revoked_by_id = granted_by_id, revoked_because = 'x'"
+HELP, FIRST = "'help'", f"(SELECT min(id) FROM {EMERGENCY})"
+NOTICE = (
+    "INSERT INTO access_notice (person_id, kind, about, words, path) "
+    f"SELECT id, 'ended', 'x', '{{}}', '' FROM {PERSON} WHERE {CONTRACTOR}"
+)
+
+
+def request(**columns: str) -> str:
+    """A request of the contractor's, with these columns in SQL otherwise."""
+    columns = {"kind": "'account'", "lapses_at": "now() + interval '1 hour'"} | columns
+    return (
+        f"INSERT INTO access_request (asked_by_id, because, detail, {', '.join(columns)}) "
+        f"SELECT p.id, '', '{{}}', {', '.join(columns.values())} FROM {PERSON} p WHERE {CONTRACTOR}"
+    )
 
 
 def forged(**columns) -> str:
@@ -33,7 +49,7 @@ def forged(**columns) -> str:
 BROKEN_BY = {
     # contracts
     "contract_ends_after_it_starts":        f"UPDATE {CONTRACT} SET ends_at = starts_at",
-    "delegator_and_delegate_differ":        f"UPDATE {CONTRACT} SET delegator_id = delegate_id",
+    "delegator_and_delegate_differ":        f"INSERT INTO {CONTRACT} SELECT (jsonb_populate_record(c, jsonb_build_object('id', 9, 'title', 'x', 'delegator_id', delegate_id))).* FROM {CONTRACT} c",
     "delegated_items_are_of_the_first_five": f"UPDATE {CONTRACT} SET delegated_items = '{{name,monthly_usage}}'",
     "grant_ceiling_is_1_to_72_hours":       f"UPDATE {CONTRACT} SET max_grant_hours = 73",
     "contract_suspension_is_whole":         f"UPDATE {CONTRACT} SET suspended_at = now()",
@@ -42,26 +58,49 @@ BROKEN_BY = {
     "on_a_roster_once":                     f"INSERT INTO {ROSTER} (contract_id, person_id, trained_on, added_by_id) SELECT contract_id, person_id, trained_on, added_by_id FROM {ROSTER}",
     "roster_removal_is_whole":              f"UPDATE {ROSTER} SET removed_at = now()",
     "roster_is_the_delegates":              f"UPDATE {ROSTER} SET person_id = (SELECT id FROM {PERSON} WHERE username = 'retailer')",
+    "off_the_roster_stays_off":             f"UPDATE {ROSTER} SET removed_at = now(), removed_by_id = added_by_id; UPDATE {ROSTER} SET removed_at = NULL, removed_by_id = NULL",
+    "parties_stay":                         f"UPDATE {CONTRACT} SET delegate_id = (SELECT id FROM customers_organization WHERE kind = 'retailer')",
+    "training_is_valid_for_1_to_1830_days": f"UPDATE {CONTRACT} SET training_valid_days = 0",
     # emergencies
-    "emergency_expires_within_72_hours":    f"UPDATE {EMERGENCY} SET expires_at = declared_at + interval '72 hours 1 second'",
+    "emergency_expires_after_it_is_declared": f"UPDATE {EMERGENCY} SET expires_at = declared_at",
+    "ended_stays_ended":                    f"{END_IT}; UPDATE {EMERGENCY} SET ended_at = NULL, ended_by_id = NULL",
+    "expired_stays_expired":                f"UPDATE {EMERGENCY} SET declared_at = now() - interval '2 hours', expires_at = now() - interval '1 hour'; UPDATE {EMERGENCY} SET expires_at = now() + interval '1 hour'",
+    "drill_stays_drill":                    f"UPDATE {EMERGENCY} SET is_drill = true",
+    "areas_change_while_open":              f"{END_IT}; DELETE FROM access_emergency_areas",
+    "drills_reach_training_areas":          f"INSERT INTO access_emergency_areas (emergency_id, servicearea_id) SELECT e.id, a.id FROM {EMERGENCY} e, customers_servicearea a WHERE a.code = '99001'",
+    "emergency_expires_within_72_hours":    f"UPDATE {EMERGENCY} SET expires_at = now() + interval '72 hours 1 minute'",
     "emergency_end_is_whole":               f"UPDATE {EMERGENCY} SET ended_at = now()",
     "emergency_ends_between_declaration_and_expiry": f"UPDATE {EMERGENCY} SET ended_at = expires_at + interval '1 second', ended_by_id = declared_by_id",
     "emergency_kind_known":                 f"UPDATE {EMERGENCY} SET kind = 'weather'",
     # grants
     "grant_ends_after_it_starts":           f"UPDATE {GRANT} SET ends_at = starts_at",
     "grant_revocation_is_whole":            f"UPDATE {GRANT} SET revoked_at = now(), revoked_by_id = granted_by_id",
-    "one_grant_a_person_an_emergency":      f"INSERT INTO {GRANT} (roster_entry_id, emergency_id, starts_at, ends_at, granted_by_id) SELECT roster_entry_id, emergency_id, starts_at, ends_at, granted_by_id FROM {GRANT}",
+    "revoked_stays_revoked":                f"{REVOKE_IT}; UPDATE {GRANT} SET revoked_at = NULL, revoked_by_id = NULL, revoked_because = NULL",
+    "one_grant_at_a_time":                  f"INSERT INTO {GRANT} (roster_entry_id, emergency_id, starts_at, ends_at, granted_by_id) SELECT roster_entry_id, emergency_id, starts_at, ends_at, granted_by_id FROM {GRANT}",
     "grant_is_allowed":                     f"UPDATE {GRANT} SET ends_at = starts_at + interval '24 hours 1 second'",
     # people and organisations
     "person_role_known":                    f"UPDATE {PERSON} SET role = 'king', organization_id = organization_id WHERE {CONTRACTOR}",
     "person_belongs_to_an_organization_unless_the_system": f"UPDATE {PERSON} SET organization_id = 1 WHERE role = 'system'",
     "operator_has_an_office":               f"UPDATE {PERSON} SET office_id = NULL WHERE username = 'operator'",
-    "one_system":                           f"INSERT INTO {PERSON} (username, name, email, password, is_active, role) VALUES ('x', 'x', '', '!', false, 'system')",
+    "one_system":                           f"INSERT INTO {PERSON} (username, name, email, department, password, is_active, role) VALUES ('x', 'x', '', '', '!', false, 'system')",
+    "duties_stay_separate":                 f"UPDATE {PERSON} SET role = 'auditor' WHERE username = 'supervisor'",
     "role_fits_organization":               f"UPDATE {PERSON} SET role = 'supervisor' WHERE {CONTRACTOR}",
     "organization_kind_known":              "INSERT INTO customers_organization (name, name_en, kind) VALUES ('x', '', 'company')",
+    # requests, notices, summaries
+    "request_lapses_after_it_is_asked":     request(lapses_at="now() - interval '1 minute'"),
+    "request_answer_is_whole":              request(answer="'agreed'"),
+    "request_is_answered_by_a_second_person": request(answer="'refused'", answered_at="now()", answered_by_id="p.id"),
+    "request_is_agreed_to_before_it_lapses": request(answer="'agreed'", answered_at="now() + interval '2 hours'", answered_by_id="1"),
+    "one_call_for_help_at_a_time":          f"{request(kind=HELP, emergency_id=FIRST)}; {request(kind=HELP, emergency_id=FIRST)}",
+    "answered_stays_answered":              request(answer="'refused'", answered_at="now()", answered_by_id="1") + "; UPDATE access_request SET answer = 'lapsed'",
+    "told_once":                            f"{NOTICE}; {NOTICE}",
+    "one_heartbeat":                        "INSERT INTO access_heartbeat (id, heard_at) VALUES (2, now())",
+    "one_reconciliation":                   "INSERT INTO access_reconciliation (id) VALUES (2)",
+    "summary_reading_is_whole":             f"INSERT INTO access_summary (emergency_id, figures, read_at) SELECT id, '{{}}', now() FROM {EMERGENCY}",
     # inquiries
     "inquiry_closes_after_it_is_taken":     "UPDATE access_inquiry SET closed_at = taken_at - interval '1 second'",
     # customers
+    "training_areas_are_no_places":         "UPDATE customers_servicearea SET is_training = true WHERE code = '37201'",
     "area_code_is_jis_x_0402":              "UPDATE customers_servicearea SET code = '3720a' WHERE code = '37201'",
     "supply_point_number_is_22_digits":     f"UPDATE customers_customer SET supply_point_number = '{HANAKO[1:]}' WHERE supply_point_number = '{HANAKO}'",
     "customer_voltage_known":               "UPDATE customers_customer SET voltage = 'none'",
@@ -85,7 +124,20 @@ REFUSED = {
 }
 # fmt: on
 #: Triggers that act, or whose refusal carries the name of a constraint in BROKEN_BY.
-OTHERS = {"groups_follow", "role_fits_organization", "roster_is_the_delegates", "grant_is_allowed"}
+OTHERS = {
+    "groups_follow",
+    "role_fits_organization",
+    "roster_is_the_delegates",
+    "grant_is_allowed",
+    "off_the_roster_stays_off",
+    "parties_stay",
+    "emergency_stays_bounded",
+    "areas_fit_emergency",
+    "duties_stay_separate",
+    "answered_stays_answered",
+    "leaving_leaves_the_roster",
+    "mark_unreconciled",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -144,9 +196,51 @@ def test_an_emergency_always_has_an_expiry(told):
 
 def test_a_grant_needs_somebody_on_the_roster_now(told):
     grant = Grant.objects.first()
+    columns = "roster_entry_id, emergency_id, starts_at, ends_at, granted_by_id"
+    run(f"UPDATE {GRANT} SET ends_at = starts_at + interval '1 hour'")
+    again = (
+        f"INSERT INTO {GRANT} ({columns}) SELECT roster_entry_id, emergency_id, "
+        f"starts_at + interval '1 hour', starts_at + interval '2 hours', granted_by_id FROM {GRANT} "
+        f"WHERE id = {grant.pk}"
+    )
+    run(again + " RETURNING id")
+    run(REVOKE_IT)
     run(f"UPDATE {ROSTER} SET removed_at = now(), removed_by_id = added_by_id")
     with pytest.raises(IntegrityError, match="on the roster"):
-        run(f"UPDATE {GRANT} SET starts_at = starts_at + interval '1 second' WHERE id = {grant.pk}")
+        run(again)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        f"UPDATE {ROSTER} SET trained_on = NULL",
+        f"UPDATE {ROSTER} SET trained_on = current_date - 400",
+        f"UPDATE {ROSTER} SET trained_on = current_date + 2",
+        f"UPDATE {CONTRACT} SET suspended_at = now(), suspended_by_id = 1, suspended_because = 'x'",
+        END_IT,
+        f"UPDATE {EMERGENCY} SET expires_at = now() + interval '1 hour'",
+    ],
+)
+def test_a_grant_is_for_the_trained_under_a_contract_in_force_within_its_emergency(told, spoil):
+    run(REVOKE_IT)
+    run(spoil)
+    columns = "roster_entry_id, emergency_id, starts_at, ends_at, granted_by_id"
+    with pytest.raises(IntegrityError, match="a grant is for somebody trained"):
+        run(
+            f"INSERT INTO {GRANT} ({columns}) SELECT roster_entry_id, emergency_id, now(), "
+            f"now() + interval '2 hours', granted_by_id FROM {GRANT}"
+        )
+
+
+@pytest.mark.parametrize("how", ["organization_id", "department", "is_active"])
+def test_who_leaves_is_off_the_roster_and_coming_back_brings_nothing_back(told, how):
+    before = getattr(told.contractor, how)
+    after = {"organization_id": told.organizations["other"].pk, "department": "別の部署", "is_active": False}
+    for value in (after[how], before):
+        setattr(told.contractor, how, value)
+        told.contractor.save()
+    assert not Grant.objects.live().filter(roster_entry__person=told.contractor).exists()
+    assert Grant.objects.live().count() == 1, "nobody else's"
 
 
 def test_the_list_is_complete():

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
-from access import inquiries, lifecycle, rosters
+from access import clock, inquiries, lifecycle, rosters, session_ends
 from access.errors import AlreadyDone, Denied
 from access.models import AreaUserPermission, Emergency, Grant, Inquiry, Person, RosterEntry, Session
 from access.reconcile import reconcile
@@ -24,7 +24,7 @@ def permitted() -> set[tuple[str, str]]:
 def backdate(emergency: Emergency, by: timedelta) -> None:
     """Moves an emergency and its grants into the past, as if the time had gone by."""
     emergency.grants.update(
-        starts_at=lifecycle.database_now() - by, ends_at=lifecycle.database_now() - by + timedelta(hours=6)
+        starts_at=clock.database_now() - by, ends_at=clock.database_now() - by + timedelta(hours=6)
     )
     Emergency.objects.filter(pk=emergency.pk).update(
         declared_at=emergency.declared_at - by, expires_at=emergency.expires_at - by
@@ -55,7 +55,7 @@ def test_declaring_is_in_the_history_with_one_entry_for_each_grant(world):
 
 def test_a_declaration_that_fails_leaves_nothing(world):
     type(world.contract).objects.update(
-        suspended_at=lifecycle.database_now(), suspended_by=world.supervisor, suspended_because="x"
+        suspended_at=clock.database_now(), suspended_by=world.supervisor, suspended_because="x"
     )
     with pytest.raises(Denied):
         world.declare()
@@ -146,7 +146,7 @@ def test_sessions_of_an_ended_grant_are_closed_and_the_others_stay(world, client
     emergency = world.declare()
     contractor, operator = client_of(world.contractor), client_of(world.operator)
     lifecycle.end(emergency, world.supervisor)
-    assert lifecycle.close_sessions_of_ended_grants() == 1
+    assert session_ends.close_sessions_of_ended_grants() == 1
     assert contractor.get("/").status_code == 302
     assert operator.get("/").status_code == 200
     (entry,) = LogEntry.objects.filter(event="session.closed")
@@ -157,7 +157,7 @@ def test_who_signs_in_after_the_end_keeps_the_session(world, client_of):
     emergency = world.declare()
     lifecycle.end(emergency, world.supervisor)
     contractor = client_of(world.contractor)
-    assert lifecycle.close_sessions_of_ended_grants() == 0
+    assert session_ends.close_sessions_of_ended_grants() == 0
     assert contractor.get("/").status_code == 200
 
 
@@ -166,13 +166,13 @@ def test_a_session_with_another_live_grant_stays(world, client_of):
     world.declare(MARUGAME, name="地震")
     contractor = client_of(world.contractor)
     lifecycle.end(first, world.supervisor)
-    assert lifecycle.close_sessions_of_ended_grants() == 0
+    assert session_ends.close_sessions_of_ended_grants() == 0
     assert contractor.get("/").status_code == 200
 
 
 def test_expired_sessions_are_cleared_away(world, client_of):
     client_of(world.operator)
-    Session.objects.update(expire_date=lifecycle.database_now() - timedelta(seconds=1))
+    Session.objects.update(expire_date=clock.database_now() - timedelta(seconds=1))
     sweep()
     assert not Session.objects.exists()
 
@@ -237,7 +237,7 @@ class TestTheForm:
             "kind": "typhoon",
             "name": "台風第14号",
             "areas": [world.areas[TAKAMATSU].pk],
-            "expires_at": (lifecycle.database_now() + timedelta(hours=15)).strftime("%Y-%m-%dT%H:%M"),
+            "expires_at": (clock.database_now() + timedelta(hours=15)).strftime("%Y-%m-%dT%H:%M"),
             "contracts": [world.contract.pk],
         }
         return lambda **changes: client.post(reverse("portal:declare_emergency"), good | changes)
@@ -254,8 +254,8 @@ class TestTheForm:
             ({"expires_at": "soon"}, "expires_at", "valid date"),
             ({"expires_at": ""}, "expires_at", "required"),
             ({"areas": []}, "areas", "at least one area"),
-            ({"areas": ["999999"]}, "areas", "that this operator serves"),
-            ({"areas": ["1' OR '1'='1"]}, "areas", "that this operator serves"),
+            ({"areas": ["999999"]}, "areas", "in which your office may declare"),
+            ({"areas": ["1' OR '1'='1"]}, "areas", "in which your office may declare"),
             ({"kind": "war"}, "kind", "valid choice"),
             ({"name": ""}, "name", "required"),
             ({"name": "x" * 10_000}, "name", "at most 100"),

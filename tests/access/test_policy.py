@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from access import lifecycle, policy, rosters
+from access import clock, lifecycle, policy, rosters
 from access.errors import REASONS, Denied
 from access.models import AreaUserPermission, Grant, Inquiry
 from customers.disclosure import Audience, fields_for
@@ -56,7 +56,7 @@ def test_somebody_elses_inquiry_is_no_purpose(world):
 def test_a_closed_inquiry_is_no_purpose(world):
     emergency = world.declare()
     mine = inquiry_of(world, world.contractor, emergency)
-    mine.closed_at = lifecycle.database_now()
+    mine.closed_at = clock.database_now()
     assert refusal(policy.basis_for_lookup, world.contractor, mine) == "inquiry_over"
 
 
@@ -87,7 +87,7 @@ def test_an_expired_emergency_refuses_though_nobody_wrote_its_end(world):
 def test_a_revoked_grant_refuses(world):
     world.declare()
     Grant.objects.filter(pk=world.grant().pk).update(
-        revoked_at=lifecycle.database_now(), revoked_by=world.supervisor, revoked_because="交代"
+        revoked_at=clock.database_now(), revoked_by=world.supervisor, revoked_because="交代"
     )
     assert refusal(policy.basis_for_lookup, world.contractor) == "grant_revoked"
 
@@ -101,7 +101,7 @@ def test_a_grant_that_is_over_refuses_though_the_emergency_goes_on(world):
 @pytest.mark.parametrize("how", ["suspended", "ended", "run out"])
 def test_a_contract_not_in_force_refuses(world, how):
     world.declare()
-    now = lifecycle.database_now()
+    now = clock.database_now()
     facts = {
         "suspended": {"suspended_at": now, "suspended_by": world.supervisor, "suspended_because": "点検"},
         "ended": {"ended_at": now, "ended_by": world.supervisor},
@@ -173,7 +173,7 @@ def test_only_a_supervisor_declares(world):
     for role in ("operator", "contractor", "auditor", "retailer", "administrator"):
         person = world.people[role]
         with pytest.raises(Denied):
-            lifecycle.declare(person, kind="typhoon", name="x", areas=[], expires_at=lifecycle.database_now())
+            lifecycle.declare(person, kind="typhoon", name="x", areas=[], expires_at=clock.database_now())
 
 
 def test_a_page_that_the_table_lacks_is_open_to_nobody(world):

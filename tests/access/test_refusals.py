@@ -8,10 +8,10 @@ from django.test import RequestFactory
 from django.urls import reverse
 from django.utils import translation
 
-from access import inquiries, lifecycle, rosters
+from access import clock, inquiries, lifecycle, rosters
 from access.errors import REASONS, Denied
 from access.middleware import PolicyGate
-from access.models import AreaUserPermission, Grant, Inquiry
+from access.models import AreaUserPermission, Grant, Inquiry, Request
 from access.pages import PAGES
 from audit.models import LogEntry
 from customers import keys
@@ -63,14 +63,14 @@ def no_grant(scene):
 def grant_revoked(scene):
     scene.world.declare()
     Grant.objects.update(
-        revoked_at=lifecycle.database_now(), revoked_by=scene.world.supervisor, revoked_because="交代"
+        revoked_at=clock.database_now(), revoked_by=scene.world.supervisor, revoked_because="交代"
     )
     return scene.open_inquiry_page()
 
 
 def grant_over(scene):
     scene.world.declare()
-    now = lifecycle.database_now()
+    now = clock.database_now()
     Grant.objects.update(starts_at=now - timedelta(hours=2), ends_at=now - timedelta(hours=1))
     return scene.open_inquiry_page()
 
@@ -78,7 +78,7 @@ def grant_over(scene):
 def contract_not_in_force(scene):
     scene.world.declare()
     type(scene.world.contract).objects.update(
-        suspended_at=lifecycle.database_now(),
+        suspended_at=clock.database_now(),
         suspended_by=scene.world.supervisor,
         suspended_because="点検",
     )
@@ -149,8 +149,8 @@ def contract_not_yours(scene):
     form = {
         "kind": "typhoon",
         "name": "x",
-        "areas": [a.pk for a in world.areas.values()],
-        "expires_at": (lifecycle.database_now() + timedelta(hours=12)).strftime("%Y-%m-%dT%H:%M"),
+        "areas": [a.pk for a in world.areas.values() if not a.is_training],
+        "expires_at": (clock.database_now() + timedelta(hours=12)).strftime("%Y-%m-%dT%H:%M"),
         "contracts": [world.contract.pk],
     }
     # the right is lost between the form's check and the rule's
@@ -167,10 +167,29 @@ def contract_not_yours(scene):
         lifecycle.policy.check_may_grant_under = original
 
 
+def area_not_yours(scene):
+    emergency = scene.world.declare()
+    form = {"until": "2099-01-01T00:00", "because": "x"}
+    return scene.ask(f"/emergencies/{emergency.pk}/extend/", who="supervisor-ehime", **form)
+
+
+def second_person(scene):
+    scene.world.ask_under_dual_control()
+    request = Request.objects.get()
+    return scene.ask(f"/requests/{request.pk}/answer/", who="supervisor", answer="agree")
+
+
+def history_not_yours(scene):
+    scene.world.declare()
+    scene.world.contract.contractgrouppermission_set.filter(permission__codename="review_contract").delete()
+    entry = LogEntry.objects.filter(event="grant.given").first()
+    return scene.ask(f"/history/{entry.pk}/", who="auditor")
+
+
 SCENES = [
     role, unlisted_page, no_emergency, no_grant, grant_revoked, grant_over, contract_not_in_force,
     not_on_roster, not_ready, no_area, no_inquiry, inquiry_not_yours, inquiry_over, item_not_delegated,
-    customer_unknown, contract_not_yours,
+    customer_unknown, contract_not_yours, area_not_yours, second_person, history_not_yours,
 ]  # fmt: skip
 
 

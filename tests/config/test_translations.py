@@ -13,7 +13,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from access import lifecycle
+from access import clock, lifecycle
 from access.models import Emergency, Inquiry
 from access.pages import ANYBODY, PAGES, SIGNED_IN
 from access.roles import ROLES
@@ -30,7 +30,7 @@ PLACEHOLDER = re.compile(r"%\(\w+\)[sd]")
 #: What betrays the other language on a page, once people's own words are taken out.
 FOREIGN = {"ja": re.compile(r"[A-Za-z]{2,}"), "en": re.compile(r"[ぁ-ゖァ-ヺ一-鿿々「」。、]+")}
 #: Written alike in both languages.
-ALIKE = {"kWh", "kVA", "kW", "JIS X 0402", "ID"}
+ALIKE = {"kWh", "kVA", "kW", "JIS X 0402", "ID", "CSV", "UTF-8", "CP932"}
 #: Django's own, without a translation: what its icons are called, a list's codes where it is only read.
 AS_DJANGO_HAS_IT = {"Search", "True", "False", ", ".join(DELEGABLE_ITEMS)}
 
@@ -263,7 +263,7 @@ def work(world, client, role: str, inquiry: Inquiry | None):
 
     if role == "supervisor":
         entry, contract = world.entry(), world.contract.pk
-        until = timezone.localtime(lifecycle.database_now() + timedelta(hours=2))
+        until = timezone.localtime(clock.database_now() + timedelta(hours=2))
         facts = {"kind": "flood", "name": "令和8年豪雨", "areas": [world.areas[TAKAMATSU].pk]}
         yield post("declare_emergency", **facts, expires_at=f"{until:%Y-%m-%dT%H:%M}")
         yield from (post("remove_from_roster", contract, entry.pk) for _twice in range(2))

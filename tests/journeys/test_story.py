@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from access import lifecycle
+from access import clock, lifecycle
 from access.models import AreaUserPermission, Emergency, Session
 from audit.models import LogEntry
 from tests.journeys.conftest import wait_for
@@ -170,7 +170,7 @@ def test_an_expiry_discloses_nothing_though_beat_is_dead(portal, visit):
     contractor = visit("contractor")
     take_inquiry(contractor)
     inquiry = contractor.url
-    Emergency.objects.update(expires_at=lifecycle.database_now() + timedelta(seconds=1))
+    Emergency.objects.update(expires_at=clock.database_now() + timedelta(seconds=1))
     wait_for(lambda: not Emergency.objects.open().exists(), "the expiry")
     assert contractor.goto(inquiry).status == 403
     emergency.refresh_from_db()

@@ -1,0 +1,234 @@
+"""Accounts and rights on objects: what gives somebody more waits for a second administrator.
+
+An administrator sees no customer and no history, and could make an account that does. So whatever
+opens something (a new or reopened account, another role, organisation or office, somebody's new
+password, an office's right on an area or a contract) is a request that another administrator agrees to.
+What takes away happens at once.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from access import clock, granting, policy
+from access.errors import AlreadyDone, Unfit
+from access.models import (
+    AreaGroupPermission,
+    ContractGroupPermission,
+    DelegationContract,
+    Office,
+    Person,
+    Request,
+    Role,
+    RosterEntry,
+)
+from access.reconcile import reconcile
+from audit import recording
+from customers.models import ServiceArea
+
+WAITS_FOR = timedelta(days=7)
+#: Columns of a person whose change gives something, or may.
+GIVING = ("role", "organization_id", "office_id", "department")
+
+#: Roles that exclude one another, also one after the other: a trigger has the last word.
+SEPARATE_DUTIES = frozenset({Role.SUPERVISOR, Role.AUDITOR, Role.ADMINISTRATOR})
+
+
+@dataclass(frozen=True)
+class Right:
+    """A right on an object that a group may hold: its permission, table, and what it is called."""
+
+    codename: str
+    table: Any
+    model: Any
+    label: Any
+
+
+# fmt: off
+RIGHTS = {
+    "consult": Right("consult_servicearea",    AreaGroupPermission,     ServiceArea,        gettext_lazy("Operators look customers up here")),
+    "declare": Right("declare_in_servicearea", AreaGroupPermission,     ServiceArea,        gettext_lazy("Supervisors declare emergencies here")),
+    "grant":   Right("grant_under_contract",   ContractGroupPermission, DelegationContract, gettext_lazy("Supervisors grant under it")),
+    "review":  Right("review_contract",        ContractGroupPermission, DelegationContract, gettext_lazy("Auditors review it")),
+}
+# fmt: on
+
+
+@transaction.atomic
+def save_person(by: Person, person: Person, before: Person | None) -> list[Request]:
+    """Saves what may be saved at once, and files a request for what gives; returns the requests.
+
+    before: the person as stored, or None for a new one. A new account is closed until a second
+    administrator agrees. Raises Unfit for a change of one's own role.
+    """
+    policy.check_may(by, "access.change_person")
+    if before is None:
+        person.is_active = False
+        person.save()
+        return [_ask(by, person, {"is_active": True})]
+    wanted = {
+        name: getattr(person, name) for name in GIVING if getattr(person, name) != getattr(before, name)
+    }
+    if person.is_active and not before.is_active:
+        wanted["is_active"] = True
+    if wanted and person.pk == by.pk:
+        raise Unfit(_("Nobody changes their own role, organisation or office."))
+    for name in wanted:
+        setattr(person, name, getattr(before, name))
+    _save_with_rosters(by, person)
+    return [_ask(by, person, wanted)] if wanted else []
+
+
+@transaction.atomic
+def set_password(by: Person, person: Person, hashed: str) -> Request:
+    """Files a request for a new password: whoever sets it could sign in as the person."""
+    policy.check_may(by, "access.change_person")
+    return _ask(by, person, {"password": hashed})
+
+
+@transaction.atomic
+def change_right(by: Person, right: str, pk: int, group: Group, *, give: bool) -> Request | None:
+    """Takes a right on an object from a group now, or files a request to give it.
+
+    right: a key of RIGHTS; pk: the object's. Raises Denied, AlreadyDone if it is so already.
+    """
+    policy.check_may(by, "access.keep_object_rights")
+    about = RIGHTS[right].model.objects.get(pk=pk)
+    if holders(right, about).filter(pk=group.pk).exists() == give:
+        raise AlreadyDone(_("It is so already."))
+    if not give:
+        _set_right(by, right, about, group, give=False)
+        return None
+    return granting.ask(
+        by,
+        Request.Kind.RIGHT,
+        lapses_at=clock.database_now() + WAITS_FOR,
+        contract=about if isinstance(about, DelegationContract) else None,
+        detail={"right": right, "object": pk, "group": group.pk},
+    )
+
+
+def holders(right: str, about) -> Any:
+    """The groups that hold the right on the object."""
+    row = RIGHTS[right]
+    held = row.table.objects.filter(content_object=about, permission__codename=row.codename)
+    return Group.objects.filter(pk__in=held.values("group"))
+
+
+def may_hold(right: str):
+    """The groups to which the right may be given: the offices', and all of the role where that fits."""
+    offices = Group.objects.filter(pk__in=Office.objects.values("group"))
+    role = {"grant": Role.SUPERVISOR, "review": Role.AUDITOR}.get(right)
+    return (offices | Group.objects.filter(name=role)) if role else offices
+
+
+def group_name(group: Group) -> str:
+    """What a group is called on a page: its office, or its role."""
+    office = Office.objects.filter(group=group).first()
+    if office:
+        return str(office)
+    return _("All: %(role)s") % {"role": Role(group.name).label}
+
+
+def _stored_name(group: Group) -> str:
+    """A group's name as the history keeps it: the office's, or the role."""
+    office = Office.objects.filter(group=group).first()
+    return office.name if office else group.name
+
+
+def carry_out(request: Request, by: Person) -> None:
+    """Does what a second administrator agreed to."""
+    if request.kind == Request.Kind.RIGHT:
+        right, pk = request.detail["right"], request.detail["object"]
+        group = Group.objects.get(pk=request.detail["group"])
+        _set_right(by, right, RIGHTS[right].model.objects.get(pk=pk), group, give=True)
+        return
+    assert request.subject
+    person = Person.objects.select_for_update().get(pk=request.subject.pk)
+    for name, value in request.detail.items():
+        setattr(person, name, value)
+    _save_with_rosters(by, person)
+
+
+def described(request: Request) -> str:
+    """What a request about an account or a right asks for, in the active language; never a password."""
+    if request.kind == Request.Kind.RIGHT:
+        right = RIGHTS[request.detail["right"]]
+        about = right.model.objects.get(pk=request.detail["object"])
+        group = Group.objects.get(pk=request.detail["group"])
+        return f"{about}: {right.label} – {group_name(group)}"
+    words = []
+    for name, value in request.detail.items():
+        column: Any = Person._meta.get_field(name.removesuffix("_id"))
+        if name == "password":
+            words.append(_("a new password"))
+        elif name == "is_active":
+            words.append(_("opening the account"))
+        else:
+            words.append(f"{column.verbose_name}: {_shown(column, value)}")
+    return f"{request.subject}: " + _(", ").join(words)
+
+
+def _shown(column: Any, value) -> str:
+    if column.name == "role":
+        return str(Role(value).label)
+    if column.is_relation and value is not None:
+        return str(column.related_model.objects.get(pk=value))
+    return str(value or "–")
+
+
+def _ask(by: Person, person: Person, detail: dict) -> Request:
+    return granting.ask(
+        by,
+        Request.Kind.ACCOUNT,
+        lapses_at=clock.database_now() + WAITS_FOR,
+        subject=person,
+        detail=detail,
+    )
+
+
+def _save_with_rosters(by: Person, person: Person) -> None:
+    """Saves a person; if that takes them off rosters (a trigger does), the history says so."""
+    standing = list(RosterEntry.objects.filter(person=person, removed_at=None).select_related("contract"))
+    if standing:
+        clock.time_of_ending()
+    person.save()
+    left = RosterEntry.objects.filter(pk__in=[one.pk for one in standing], removed_at__isnull=False)
+    for entry in left.select_related("contract", "person"):
+        recording.decision(
+            "roster.left",
+            entry,
+            actor=by,
+            subject_id=person.pk,
+            contract_id=entry.contract_id,
+            detail={"subject": str(person), "contract": entry.contract.title},
+        )
+    if left:
+        reconcile()
+
+
+def _set_right(by: Person, right: str, about, group: Group, *, give: bool) -> None:
+    row = RIGHTS[right]
+    facts = {
+        "content_object": about,
+        "group": group,
+        "permission": Permission.objects.get(
+            content_type__app_label=about._meta.app_label, codename=row.codename
+        ),
+    }
+    if give:
+        row.table.objects.get_or_create(**facts)
+    else:
+        row.table.objects.filter(**facts).delete()
+    recording.decision(
+        "right.given" if give else "right.taken",
+        about,
+        actor=by,
+        contract_id=about.pk if isinstance(about, DelegationContract) else None,
+        detail={"right": right, "group": _stored_name(group)},
+    )

@@ -1,0 +1,92 @@
+"""Answering requests: a second person agrees or refuses, once; an unanswered request lapses."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from access import accounts, clock, granting, lifecycle, policy
+from access.errors import AlreadyDone, Unfit
+from access.models import Person, Request
+from access.reconcile import reconcile
+from audit import recording
+
+#: Kinds that administrators answer; the others are supervisors'.
+OF_ADMINISTRATORS = (Request.Kind.ACCOUNT, Request.Kind.RIGHT)
+
+
+def waiting_for(person: Person):
+    """The requests that wait for the role's answer, oldest first: those of one's own are among them."""
+    waiting = Request.objects.waiting().select_related("asked_by", "subject", "emergency", "contract")
+    if policy.may(person, "access.answer_account_request"):
+        return waiting.filter(kind__in=OF_ADMINISTRATORS)
+    return waiting.exclude(kind__in=OF_ADMINISTRATORS)
+
+
+@transaction.atomic
+def answer(by: Person, pk: int, *, agree: bool) -> Request:
+    """Agrees to a request and carries it out, or refuses it.
+
+    Raises Denied for whoever asked or whom it is about, or whose work it is not; AlreadyDone if it is
+    answered, has lapsed, or has nothing left to do.
+    """
+    request = Request.objects.select_for_update(of=("self",)).get(pk=pk)
+    needed = "account" if request.kind in OF_ADMINISTRATORS else "grant"
+    policy.check_may(by, f"access.answer_{needed}_request")
+    policy.check_second_person(by, request)
+    now = clock.database_now()
+    if request.answer:
+        raise AlreadyDone(_("Somebody has answered this request already."))
+    if request.lapses_at <= now:
+        raise AlreadyDone(_("This request has lapsed: it has to be made again."))
+    _write(request, by, Request.Answer.AGREED if agree else Request.Answer.REFUSED, now)
+    if agree:
+        _carry_out(request, by)
+    return request
+
+
+def _carry_out(request: Request, by: Person) -> None:
+    try:
+        if request.kind == Request.Kind.GRANT:
+            granting.agreed(request, by)
+        elif request.kind == Request.Kind.EXTENSION:
+            lifecycle.extension_agreed(request, by)
+        elif request.kind == Request.Kind.HELP:
+            _help(request, by)
+        else:
+            accounts.carry_out(request, by)
+    except Unfit as unfit:
+        raise AlreadyDone(_("This does not fit any more: %(why)s") % {"why": unfit}) from None
+
+
+def _help(request: Request, by: Person) -> None:
+    """Grants what a contractor asked for; under dual control that in turn waits for a second supervisor."""
+    assert request.emergency
+    assert request.contract
+    entries = request.contract.roster.filter(pk__in=request.detail["entries"])
+    granting.give(by, request.emergency, request.contract, entries)
+    reconcile()
+
+
+@transaction.atomic
+def let_lapse() -> int:
+    """Writes the lapse of requests that nobody answered in time; returns how many."""
+    system, now = Person.objects.system(), clock.database_now()
+    lapsed = list(Request.objects.lapsed(now).select_for_update(skip_locked=True, of=("self",)))
+    for request in lapsed:
+        _write(request, system, Request.Answer.LAPSED, now)
+    return len(lapsed)
+
+
+def _write(request: Request, by: Person, what: str, now: datetime) -> None:
+    request.answer, request.answered_at, request.answered_by = what, now, by
+    request.save(update_fields=["answer", "answered_at", "answered_by"])
+    recording.decision(
+        f"request.{what}",
+        request,
+        actor=by,
+        emergency_id=request.emergency_id,
+        contract_id=request.contract_id,
+        subject_id=request.subject_id,
+        detail={"request_kind": request.kind, "asker": str(request.asked_by)},
+    )

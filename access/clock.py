@@ -1,0 +1,36 @@
+"""The one clock that decides, the database's, and the turnstile between readings and endings.
+
+A reading that is under way when an ending begins finishes first, with an earlier time in the history;
+one that comes later waits the moment that the ending takes, and is refused. Readings never wait for
+one another: a shared advisory lock against an exclusive one, both for the transaction.
+"""
+
+from datetime import datetime
+
+from django.db import connection
+
+#: The advisory lock's number: 16 January 2023, on which the statement's operator stopped the access.
+TURNSTILE = 20230116
+
+
+def database_now() -> datetime:
+    """The database's clock, an aware datetime."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp()")
+        return cursor.fetchone()[0]
+
+
+def enter_to_read() -> None:
+    """Keeps endings out until the transaction is over. To be called before the decision is asked."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [TURNSTILE])
+
+
+def time_of_ending() -> datetime:
+    """Waits for the readings under way, keeps others out, and says what time it is then.
+
+    What ends at that moment, in this transaction, ends after every disclosure that it does not stop.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [TURNSTILE])
+    return database_now()

@@ -1,0 +1,223 @@
+"""What people are told, in the portal and by email: each thing once, however often a task runs.
+
+A notice is a row; a unique constraint on person, kind and occasion is what makes it one. Nothing of a
+customer or a caller is ever in one.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.urls import reverse
+from django.utils import formats, timezone, translation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from access.models import DelegationContract, Emergency, Grant, Heartbeat, Notice, Person, Request, Role
+
+#: Kind to the sentence that it reads as; the words are the notice's own.
+# fmt: off
+SENTENCES = {
+    "declared":   gettext_noop("The emergency “%(name)s” is declared (%(by)s). It is open until %(until)s."),
+    "drilled":    gettext_noop("The drill “%(name)s” has begun (%(by)s). It is open until %(until)s."),
+    "called":     gettext_noop("You are called for in “%(name)s”: you may look callers up until %(until)s."),
+    "expires_60": gettext_noop("“%(name)s” expires in an hour, at %(until)s. Extend it if it is still needed."),
+    "expires_15": gettext_noop("“%(name)s” expires in 15 minutes, at %(until)s. Extend it if it is still needed."),
+    "ended":      gettext_noop("“%(name)s” is over. Contractors see no customer any more."),
+    "summary":    gettext_noop("What “%(name)s” came to is summed up, and waits for an auditor."),
+    "suspended":  gettext_noop("The contract “%(name)s” is suspended, and everything under it has stopped."),
+    "waiting":    gettext_noop("A request waits for an answer: %(kind)s, from %(by)s."),
+    "silent":     gettext_noop("No worker has been heard from since %(until)s. Refusals hold all the same; ask IT to look."),
+}
+# fmt: on
+
+#: Minutes before an expiry at which it is told.
+WARNINGS = (60, 15)
+#: Emails sent in one run of the task.
+EMAILS_AT_A_TIME = 200
+#: Seconds after which a worker that was not heard from is missed.
+SILENCE = 5 + 5 * settings.SWEEP_SECONDS
+
+
+def tell(people: Iterable[Person], kind: str, about: str, words: dict, path: str) -> None:
+    """Writes the notice for each of the people who has not got it. `about` names the occasion."""
+    Notice.objects.bulk_create(
+        (Notice(person=person, kind=kind, about=about, words=words, path=path) for person in people),
+        ignore_conflicts=True,
+        batch_size=1000,
+    )
+
+
+def sentence(notice: Notice) -> str:
+    """The notice in the active language; moments in Japan time."""
+    words = dict(notice.words)
+    if "until" in words:
+        words["until"] = moment(words["until"])
+    if notice.kind == "waiting":
+        words["kind"] = Request.Kind(words["kind"]).label
+    return _(SENTENCES[notice.kind]) % words
+
+
+def moment(iso: str) -> str:
+    """A moment kept as ISO 8601 text, in Japan time, as pages write it."""
+    return formats.date_format(timezone.localtime(datetime.fromisoformat(iso)), "DATETIME_FORMAT")
+
+
+def read_all(person: Person) -> None:
+    """Marks everything that the person was told as read."""
+    person.notices.filter(read_at=None).update(read_at=Now())
+
+
+def supervisors():
+    return Person.objects.filter(role=Role.SUPERVISOR, is_active=True)
+
+
+def auditors_of(contracts: Iterable[DelegationContract]):
+    """The auditors who may review one of the contracts, by object permission of theirs or their group's."""
+    pks = [contract.pk for contract in contracts]
+    held = Q(
+        contractuserpermission__content_object__in=pks,
+        contractuserpermission__permission__codename="review_contract",
+    ) | Q(
+        groups__contractgrouppermission__content_object__in=pks,
+        groups__contractgrouppermission__permission__codename="review_contract",
+    )
+    return Person.objects.filter(held, role=Role.AUDITOR, is_active=True).distinct()
+
+
+def contracts_of(emergency: Emergency):
+    """The contracts under which somebody was granted in the emergency."""
+    return DelegationContract.objects.filter(roster__grants__emergency=emergency).distinct()
+
+
+def declared(emergency: Emergency, contracts: Iterable[DelegationContract]) -> None:
+    """Tells the other supervisors, and the contracts' auditors at once: a false emergency is the abuse."""
+    words = _words_of(emergency) | {"by": emergency.declared_by.name}
+    path = reverse("portal:emergency", args=[emergency.pk])
+    kind = "drilled" if emergency.is_drill else "declared"
+    tell(supervisors().exclude(pk=emergency.declared_by_id), kind, f"emergency {emergency.pk}", words, path)
+    tell(auditors_of(contracts), kind, f"emergency {emergency.pk}", words, path)
+
+
+def ended(emergency: Emergency) -> None:
+    """Tells supervisors and the contracts' auditors that it is over."""
+    path = reverse("portal:emergency", args=[emergency.pk])
+    about = f"emergency {emergency.pk}"
+    tell(supervisors(), "ended", about, _words_of(emergency), path)
+    tell(auditors_of(contracts_of(emergency)), "ended", about, _words_of(emergency), path)
+
+
+def suspended(contract: DelegationContract, holders: Iterable[Person]) -> None:
+    """Tells supervisors, the contract's auditors, and those whose grants stopped."""
+    assert contract.suspended_at
+    about = f"contract {contract.pk} {contract.suspended_at:%Y-%m-%dT%H:%M:%S.%f}"
+    words, path = {"name": contract.title}, reverse("portal:roster", args=[contract.pk])
+    tell(supervisors(), "suspended", about, words, path)
+    tell(auditors_of([contract]), "suspended", about, words, path)
+    tell(holders, "suspended", about, words, reverse("portal:index"))
+
+
+@transaction.atomic
+def tell_what_time_asks_for() -> None:
+    """Notices that follow from the facts at this moment: called for, expiring soon, over, waiting."""
+    for emergency in Emergency.objects.open():
+        _tell_who_is_called_for(emergency)
+    for minutes in WARNINGS:
+        soon = Now() + timedelta(minutes=minutes)
+        for emergency in Emergency.objects.open().filter(expires_at__lte=soon):
+            # A late run says what is true now: 15 minutes, not 60
+            if minutes == WARNINGS[-1] or not _expires_within(emergency, WARNINGS[-1]):
+                about = f"emergency {emergency.pk} {emergency.expires_at:%Y-%m-%dT%H:%M:%S}"
+                path = reverse("portal:extend_emergency", args=[emergency.pk])
+                tell(supervisors(), f"expires_{minutes}", about, _words_of(emergency), path)
+    for request in Request.objects.waiting().select_related("asked_by", "subject"):
+        words = {"kind": request.kind, "by": request.asked_by.name}
+        role = Role.ADMINISTRATOR if request.kind in ("account", "right") else Role.SUPERVISOR
+        people = Person.objects.filter(role=role, is_active=True).exclude(
+            pk__in=[request.asked_by_id, request.subject_id or 0]
+        )
+        tell(people, "waiting", f"request {request.pk}", words, reverse("portal:requests"))
+
+
+def _expires_within(emergency: Emergency, minutes: int) -> bool:
+    soon = Now() + timedelta(minutes=minutes)
+    return Emergency.objects.filter(pk=emergency.pk, expires_at__lte=soon).exists()
+
+
+def _tell_who_is_called_for(emergency: Emergency) -> None:
+    told = Notice.objects.filter(kind="called", about=f"emergency {emergency.pk}").values("person")
+    live = Grant.objects.live().filter(emergency=emergency)
+    people = Person.objects.filter(roster_entries__grants__in=live).exclude(pk__in=told).distinct()
+    tell(people, "called", f"emergency {emergency.pk}", _words_of(emergency), reverse("portal:index"))
+
+
+def summed_up(emergency: Emergency) -> None:
+    """Tells supervisors and the contracts' auditors that there is a summary."""
+    path = reverse("portal:summary", args=[emergency.pk])
+    about = f"emergency {emergency.pk}"
+    tell(supervisors(), "summary", about, _words_of(emergency), path)
+    tell(auditors_of(contracts_of(emergency)), "summary", about, _words_of(emergency), path)
+
+
+def worker_silent_since():
+    """When the last worker was heard from, if that is too long ago; None if all is well or none ever was."""
+    limit = Now() - timedelta(seconds=SILENCE)
+    beat = Heartbeat.objects.filter(pk=1, heard_at__lt=limit).first()
+    return beat.heard_at if beat else None
+
+
+def miss_the_worker() -> None:
+    """Tells supervisors and administrators, once a silence, by email at once: no worker would send it."""
+    since = worker_silent_since()
+    if since is None:
+        return
+    people = Person.objects.filter(role__in=[Role.SUPERVISOR, Role.ADMINISTRATOR], is_active=True)
+    about = f"worker {since:%Y-%m-%dT%H:%M:%S}"
+    if Notice.objects.filter(kind="silent", about=about).exists():
+        return
+    tell(people, "silent", about, {"until": since.isoformat()}, reverse("portal:index"))
+    send_emails(Notice.objects.filter(kind="silent", about=about))
+
+
+def send_emails(notices=None) -> int:
+    """Emails the notices that were not yet, to those who have an address; returns how many were sent.
+
+    Each is locked while it is sent, so that two workers do not send the same. Whoever has no address
+    has the portal.
+    """
+    waiting = Notice.objects.all() if notices is None else notices
+    with transaction.atomic():
+        batch = list(
+            waiting.filter(emailed_at=None)
+            .select_for_update(skip_locked=True, of=("self",))
+            .select_related("person")
+            .order_by("pk")[:EMAILS_AT_A_TIME]
+        )
+        messages = [_email(notice) for notice in batch if notice.person.email]
+        if messages:
+            get_connection().send_messages(messages)
+        Notice.objects.filter(pk__in=[notice.pk for notice in batch]).update(emailed_at=Now())
+    return len(messages)
+
+
+def _email(notice: Notice) -> EmailMessage:
+    """The notice as a message: Japanese, then English, and where to look."""
+    said = {}
+    for language in ("ja", "en"):
+        with translation.override(language):
+            said[language] = sentence(notice)
+    return EmailMessage(
+        subject=said["ja"],
+        body=f"{said['ja']}\n\n{said['en']}\n\n{settings.PORTAL_ADDRESS}{notice.path}\n",
+        to=[notice.person.email],
+        # The same notice is the same message, whoever sends it again
+        headers={"Message-ID": f"<notice-{notice.pk}@{settings.PORTAL_HOST}>"},
+    )
+
+
+def _words_of(emergency: Emergency) -> dict:
+    return {"name": emergency.name, "until": emergency.expires_at.isoformat()}

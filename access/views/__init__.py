@@ -1,0 +1,1 @@
+"""Pages of access, by subject: parse, call one rule, render."""

@@ -1,0 +1,97 @@
+"""The supervisor's board, and the lists behind its numbers."""
+
+from datetime import datetime, timedelta
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from access import answering, board, clock, notices
+from access.models import Emergency, Grant, Heartbeat, Inquiry
+from audit.reading import readable
+from customers.models import ServiceArea
+
+#: How many lines a list behind a number shows.
+LISTED = 200
+
+
+def night(request: HttpRequest) -> HttpResponse:
+    """One page for the night; htmx asks for it again and again and takes the middle of it."""
+    now = clock.database_now()
+    emergencies = list(board.open_emergencies())
+    bars = board.lookups_per_minute(now)
+    by_kind = board.inquiries_by("kind", emergencies)
+    context = {
+        "now": now,
+        "emergencies": emergencies,
+        "contracts": board.live_grants_by_contract(),
+        "bars": bars,
+        "lookups": sum(bar.count for bar in bars),
+        "most": max(bar.count for bar in bars),
+        "by_kind": [(row, Inquiry.Kind(row["kind"]).label) for row in by_kind],
+        "by_area": [(row, _area_name(row)) for row in board.inquiries_by("area", emergencies)],
+        "waiting": answering.waiting_for(request.user).count(),
+        "heard_at": Heartbeat.objects.filter(pk=1).values_list("heard_at", flat=True).first(),
+        "silent": notices.worker_silent_since(),
+    }
+    notices.miss_the_worker()
+    return render(request, "portal/board.html", context)
+
+
+def _area_name(row: dict) -> str:
+    area = ServiceArea(name=row["area__name"] or "–", name_en=row["area__name_en"] or "")
+    return str(area)
+
+
+def live_grants(request: HttpRequest) -> HttpResponse:
+    """The live grants, of one contract or of all."""
+    grants = (
+        Grant.objects.live()
+        .select_related("roster_entry__person", "roster_entry__contract", "emergency")
+        .order_by("roster_entry__contract", "roster_entry__person__username", "pk")
+    )
+    if contract := _number(request, "contract"):
+        grants = grants.filter(roster_entry__contract=contract)
+    return render(request, "portal/live_grants.html", {"grants": grants[:LISTED], "count": grants.count()})
+
+
+def lookups(request: HttpRequest) -> HttpResponse:
+    """Contractors' lookups of the last hour or of one minute: who, when, which fields; no customer."""
+    entries = board.contractor_lookups()
+    since = _moment(request.GET.get("minute", ""))
+    if since:
+        entries = entries.between(since, since + timedelta(minutes=1))
+    else:
+        entries = entries.between(clock.database_now() - timedelta(minutes=board.MINUTES))
+    lines = [(entry, readable(entry).title) for entry in entries.newest_first()[:LISTED]]
+    return render(request, "portal/lookups.html", {"lines": lines, "since": since})
+
+
+def inquiries(request: HttpRequest) -> HttpResponse:
+    """Inquiries of open emergencies, by area and kind."""
+    found = (
+        Inquiry.objects.filter(emergency__in=Emergency.objects.open())
+        .select_related("taken_by", "area", "emergency")
+        .order_by("closed_at", "-pk")
+    )
+    kind = request.GET.get("kind")
+    if kind in Inquiry.Kind.values:
+        found = found.filter(kind=kind)
+    if request.GET.get("area") == "none":
+        found = found.filter(area=None)
+    elif area := _number(request, "area"):
+        found = found.filter(area=area)
+    return render(request, "portal/board_inquiries.html", {"inquiries": found[:LISTED]})
+
+
+def _number(request: HttpRequest, name: str) -> int | None:
+    typed = request.GET.get(name, "")
+    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 18 else None
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if timezone.is_aware(moment) else None

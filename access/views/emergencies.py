@@ -1,0 +1,295 @@
+"""Pages of emergencies: declared, seen, extended, ended; their areas, grants and summary."""
+
+from django.contrib import messages
+from django.db.models import Count, Prefetch, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from access import clock, granting, lifecycle, policy, summaries
+from access.errors import Unfit
+from access.forms import AreasForm, BecauseForm, DeclareForm, ExtendForm, GrantForm
+from access.models import Emergency, Grant, Person, Request, RosterEntry, Summary
+from access.tasks import sweep
+from access.views.acting import act_on, attempt
+from customers.models import ServiceArea
+
+#: How many past emergencies a page lists.
+LISTED = 50
+
+
+def emergency_list(request: HttpRequest) -> HttpResponse:
+    """Open emergencies first, then what is over."""
+    live = Grant.objects.live().values("pk")
+    emergencies = Emergency.objects.prefetch_related("areas").annotate(
+        live_grants=Count("grants", filter=Q(grants__in=live))
+    )
+    context = {
+        "open": emergencies.filter(pk__in=Emergency.objects.open()),
+        "over": emergencies.exclude(pk__in=Emergency.objects.open())[:LISTED],
+    }
+    return render(request, "portal/emergencies.html", context)
+
+
+def emergency(request: HttpRequest, pk: int) -> HttpResponse:
+    """One emergency: its facts, its grants."""
+    return _emergency_page(request, pk, BecauseForm())
+
+
+def _emergency_page(request: HttpRequest, pk: int, revoking: BecauseForm) -> HttpResponse:
+    one = get_object_or_404(Emergency.objects.select_related("declared_by", "ended_by"), pk=pk)
+    grants = one.grants.select_related(
+        "roster_entry__person__organization", "roster_entry__contract", "revoked_by"
+    ).order_by("roster_entry__contract", "roster_entry__person__username", "pk")
+    live = set(Grant.objects.live().filter(emergency=one).values_list("pk", flat=True))
+    context = {
+        "emergency": one,
+        "is_open": Emergency.objects.open().filter(pk=pk).exists(),
+        "grants": [(grant, grant.pk in live) for grant in grants],
+        "live_grants": len(live),
+        "revoking": revoking,
+        "chosen": set(request.POST.getlist("grants")),
+        "summary": Summary.objects.filter(emergency=one).first(),
+        "waiting": Request.objects.waiting().filter(emergency=one).count(),
+    }
+    return render(request, "portal/emergency.html", context)
+
+
+def declare_emergency(request: HttpRequest) -> HttpResponse:
+    """Declares and grants in one form and one transaction."""
+    contracts = contracts_with_rosters(request.user)
+    form = DeclareForm(
+        request.POST or None,
+        areas=policy.areas_to_declare_in(request.user),
+        contracts=contracts,
+        now=clock.database_now(),
+    )
+    if request.method == "POST" and form.is_valid():
+        declared = attempt(
+            request,
+            lambda: lifecycle.declare(request.user, **form.facts()),
+            lambda done: _("The emergency is declared. Contractors may look up now."),
+        )
+        if declared is None:
+            return redirect("portal:emergencies")
+        sweep.delay_on_commit()
+        if waiting := Request.objects.waiting().filter(emergency=declared).count():
+            messages.warning(request, waiting_word(waiting))
+        return redirect("portal:emergency", declared.pk)
+    context = {"form": form, "rosters": rosters_to_choose(form, contracts)}
+    return render(request, "portal/declare.html", context)
+
+
+def waiting_word(count: int) -> str:
+    return ngettext(
+        "%(count)d request waits for a second supervisor.",
+        "%(count)d requests wait for a second supervisor.",
+        count,
+    ) % {"count": count}
+
+
+def contracts_with_rosters(person: Person):
+    """The contracts that the person may grant under, each with how many on its roster are ready."""
+    return policy.contracts_to_grant_under(person).annotate(
+        ready=Count("roster", filter=Q(roster__in=RosterEntry.objects.ready()))
+    )
+
+
+def rosters_to_choose(form, contracts) -> list[dict]:
+    """For each contract: whether it is chosen, and its people, with who is chosen and who is not ready."""
+    posted, marked = form.is_bound, set(form.data.getlist("entries")) if form.is_bound else set()
+    chosen = set(form.data.getlist("contracts")) if posted else set()
+    ready = set(RosterEntry.objects.ready().values_list("pk", flat=True))
+    current = RosterEntry.objects.current().select_related("person").order_by("person__username")
+    return [
+        {
+            "contract": contract,
+            "chosen": not posted or str(contract.pk) in chosen,
+            "entries": [(entry, str(entry.pk) in marked, entry.pk in ready) for entry in contract.roster_now],
+        }
+        for contract in contracts.prefetch_related(Prefetch("roster", current, to_attr="roster_now"))
+    ]
+
+
+def extend_emergency(request: HttpRequest, pk: int) -> HttpResponse:
+    """Moves the end, with a reason."""
+    one = get_object_or_404(Emergency, pk=pk)
+    now = clock.database_now()
+    furthest = lifecycle.furthest(lifecycle.contracts_running(one, now), now)
+    form = ExtendForm(request.POST or None, initial={"until": timezone.localtime(furthest)})
+
+    def said(done) -> str:
+        if isinstance(done, Request):
+            return waiting_word(1)
+        return _("The emergency is extended.")
+
+    return act_on(
+        request,
+        form,
+        lambda: lifecycle.extend(request.user, one, form.cleaned_data["until"], form.cleaned_data["because"]),
+        said,
+        then=reverse("portal:emergency", args=[pk]),
+        page={
+            "title": _("Extend “%(name)s”") % {"name": one.name},
+            "lead": _("It expires at %(at)s. One step reaches at most until %(furthest)s.")
+            % {"at": _moment(one.expires_at), "furthest": _moment(furthest)},
+            "button": _("Extend"),
+        },
+    )
+
+
+def change_areas(request: HttpRequest, pk: int) -> HttpResponse:
+    """Adds and takes away areas of an open emergency."""
+    one = get_object_or_404(Emergency, pk=pk)
+    mine = policy.areas_to_declare_in(request.user).filter(is_training=one.is_drill)
+    kept = one.areas.exclude(pk__in=mine.order_by().values("pk"))
+    form = AreasForm(request.POST or None, areas=mine, initial={"areas": list(one.areas.all())})
+
+    def areas() -> list[ServiceArea]:
+        return [*kept, *form.cleaned_data["areas"]]
+
+    return act_on(
+        request,
+        form,
+        lambda: lifecycle.change_areas(request.user, one, areas()),
+        lambda done: _("The areas are changed. Its grants reach them, and no other, from now on."),
+        then=reverse("portal:emergency", args=[pk]),
+        page={
+            "title": _("Areas of “%(name)s”") % {"name": one.name},
+            "lead": _("What you take away is closed at once for everybody granted in it."),
+            "button": _("Change the areas"),
+        },
+    )
+
+
+def end_emergency(request: HttpRequest, pk: int) -> HttpResponse:
+    """Asks once, then ends: it cannot be undone."""
+    one = get_object_or_404(Emergency, pk=pk)
+    if request.method == "POST":
+        if attempt(
+            request,
+            lambda: lifecycle.end(one, request.user),
+            lambda done: _("The emergency is ended. Contractors see nothing any more."),
+        ):
+            sweep.delay_on_commit()
+        return redirect("portal:emergency", pk)
+    live = Grant.objects.live().filter(emergency=one).count()
+    return render(request, "portal/end.html", {"emergency": one, "live_grants": live})
+
+
+def grant(request: HttpRequest, pk: int) -> HttpResponse:
+    """Grants an open emergency to another contract's roster, or to some of its people."""
+    one = get_object_or_404(Emergency, pk=pk)
+    contracts = contracts_with_rosters(request.user)
+    form = GrantForm(request.POST or None, contracts=contracts)
+    if request.method == "POST" and form.is_valid():
+        given = attempt(
+            request,
+            lambda: granting.give_to_rosters(request.user, one, **form.cleaned_data),
+            given_word,
+        )
+        if given is not None:
+            sweep.delay_on_commit()
+        return redirect("portal:emergency", pk)
+    context = {"form": form, "emergency": one, "rosters": rosters_to_choose(form, contracts)}
+    return render(request, "portal/grant.html", context)
+
+
+def given_word(given: granting.Given) -> str:
+    """What came of granting, in a sentence or two."""
+    said = [
+        ngettext("%(n)d person holds a grant now.", "%(n)d people hold a grant now.", given.granted)
+        % {"n": given.granted}
+    ]
+    if given.waiting:
+        said.append(waiting_word(1))
+    if given.not_ready:
+        said.append(
+            ngettext(
+                "%(n)d person was passed over, not being ready.",
+                "%(n)d people were passed over, not being ready.",
+                given.not_ready,
+            )
+            % {"n": given.not_ready}
+        )
+    return " ".join(said)
+
+
+@require_POST
+def revoke(request: HttpRequest, pk: int) -> HttpResponse:
+    """Revokes the marked grants of an emergency."""
+    form = BecauseForm(request.POST)
+    marked = [int(one) for one in request.POST.getlist("grants") if one.isascii() and one.isdigit()]
+    if not marked:
+        form.add_error(None, _("Mark the grants to revoke."))
+    if not form.is_valid():
+        return _emergency_page(request, pk, form)
+    grants = Grant.objects.filter(emergency=pk, pk__in=marked)
+    try:
+        if attempt(
+            request,
+            lambda: granting.revoke(request.user, grants, form.cleaned_data["because"]),
+            revoked_word,
+        ):
+            sweep.delay_on_commit()
+    except Unfit as unfit:
+        form.add_error("because", str(unfit))
+        return _emergency_page(request, pk, form)
+    return redirect("portal:emergency", pk)
+
+
+def revoke_person(request: HttpRequest, pk: int) -> HttpResponse:
+    """Revokes everything that runs for one person."""
+    person = get_object_or_404(Person, pk=pk, role="contractor")
+    form = BecauseForm(request.POST or None)
+    live = Grant.objects.live().filter(roster_entry__person=person).count()
+    return act_on(
+        request,
+        form,
+        lambda: granting.revoke_all_of(request.user, person, form.cleaned_data["because"]),
+        revoked_word,
+        then=reverse("portal:live_grants"),
+        page={
+            "title": _("Revoke every grant of %(person)s") % {"person": person},
+            "lead": ngettext(
+                "%(count)d live grant stops at once.", "%(count)d live grants stop at once.", live
+            )
+            % {"count": live},
+            "button": _("Revoke"),
+            "danger": True,
+        },
+    )
+
+
+def revoked_word(count: int) -> str:
+    return ngettext("%(n)d grant is revoked.", "%(n)d grants are revoked.", count) % {"n": count}
+
+
+def summary(request: HttpRequest, pk: int) -> HttpResponse:
+    """What an emergency came to; an auditor takes it up here."""
+    one = get_object_or_404(Summary.objects.select_related("emergency", "read_by"), emergency=pk)
+    if policy.may(request.user, "access.take_up_summary"):
+        policy.check_may_review(request.user, one.emergency)
+    last = one.figures["last_disclosure"]
+    context = {
+        "summary": one,
+        "emergency": one.emergency,
+        "last": timezone.datetime.fromisoformat(last) if last else None,
+    }
+    return render(request, "portal/summary.html", context)
+
+
+@require_POST
+def take_up_summary(request: HttpRequest, pk: int) -> HttpResponse:
+    one = get_object_or_404(Emergency, pk=pk)
+    get_object_or_404(Summary, emergency=one)
+    attempt(request, lambda: summaries.take_up(request.user, one), lambda done: _("You have taken it up."))
+    return redirect("portal:summary", pk)
+
+
+def _moment(at) -> str:
+    return formats.date_format(timezone.localtime(at), "DATETIME_FORMAT")

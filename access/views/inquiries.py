@@ -1,0 +1,58 @@
+"""Pages of inquiries: calls taken, and whether their taker may still look up."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from access import inquiries, policy
+from access.errors import AlreadyDone
+from access.forms import InquiryForm
+from access.models import Emergency
+from access.people import Role
+from customers.views import lookup_page
+
+#: How many inquiries a page lists.
+LISTED = 50
+
+
+def inquiry_list(request: HttpRequest) -> HttpResponse:
+    """The person's own inquiries."""
+    mine = inquiries.of_person(request.user)[:LISTED]
+    return render(request, "portal/inquiries.html", {"inquiries": mine})
+
+
+def take_inquiry(request: HttpRequest) -> HttpResponse:
+    """Records a call, and goes on to the lookup."""
+    if request.user.role == Role.CONTRACTOR:
+        policy.check_contractor_is_called_for(request.user)
+        emergencies = policy.live_emergencies_of(request.user)
+    else:
+        emergencies = Emergency.objects.open()
+    form = InquiryForm(request.POST or None, emergencies=emergencies)
+    if request.method == "POST" and form.is_valid():
+        taken = inquiries.take(request.user, form.save(commit=False))
+        return redirect("portal:inquiry", taken.pk)
+    return render(request, "portal/take_inquiry.html", {"form": form})
+
+
+def inquiry(request: HttpRequest, pk: int) -> HttpResponse:
+    """One own inquiry, with the lookup for its caller."""
+    return lookup_page(request, inquiry=inquiries.own(request.user, pk))
+
+
+@require_POST
+def close_inquiry(request: HttpRequest, pk: int) -> HttpResponse:
+    try:
+        inquiries.close(request.user, pk)
+        messages.success(request, _("The inquiry is closed."))
+    except AlreadyDone as done:
+        messages.info(request, str(done))
+    return redirect("portal:inquiries")
+
+
+def still(request: HttpRequest) -> HttpResponse:
+    """Empty while the person may look up. An open page asks every few seconds; refused, it leaves."""
+    policy.check_called_for(request.user)
+    return HttpResponse(status=204)
