@@ -80,7 +80,7 @@ def save_person(by: Person, person: Person, before: Person | None) -> list[Reque
         raise Unfit(_("Nobody changes their own role, organisation or office."))
     for name in wanted:
         setattr(person, name, getattr(before, name))
-    _save_with_rosters(by, person)
+    save_with_rosters(by, person)
     return [_ask(by, person, wanted)] if wanted else []
 
 
@@ -152,7 +152,7 @@ def carry_out(request: Request, by: Person) -> None:
     person = Person.objects.select_for_update().get(pk=request.subject.pk)
     for name, value in request.detail.items():
         setattr(person, name, value)
-    _save_with_rosters(by, person)
+    save_with_rosters(by, person)
 
 
 def described(request: Request) -> str:
@@ -192,8 +192,13 @@ def _ask(by: Person, person: Person, detail: dict) -> Request:
     )
 
 
-def _save_with_rosters(by: Person, person: Person) -> None:
-    """Saves a person; if that takes them off rosters (a trigger does), the history says so."""
+@transaction.atomic
+def save_with_rosters(by: Person, person: Person) -> None:
+    """Saves a person; if that takes them off rosters (a trigger does), the history says so.
+
+    The turnstile comes before the person's row: the trigger alone, which has the row first, could find
+    itself and a reading waiting for each other.
+    """
     standing = list(RosterEntry.objects.filter(person=person, removed_at=None).select_related("contract"))
     if standing:
         clock.time_of_ending()

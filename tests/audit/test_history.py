@@ -89,12 +89,14 @@ def control_room(world) -> None:
     world.ask_under_dual_control()
     (asked,) = Request.objects.waiting()
     answering.answer(world.supervisor02, asked.pk, agree=False)
-    granting.ask(
+    asked = granting.ask(
         world.contractor,
         Request.Kind.HELP,
-        lapses_at=clock.database_now() + timedelta(milliseconds=1),
+        lapses_at=clock.database_now() + timedelta(milliseconds=100),
         detail={"entries": []},
     )
+    while clock.database_now() <= asked.lapses_at:
+        pass
     answering.let_lapse()
     office = world.operator.office.group
     accounts.change_right(world.administrator, "grant", world.contract.pk, office, give=True)

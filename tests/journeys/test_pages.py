@@ -5,14 +5,16 @@ The README's pictures are taken here, so that they cannot lie: SCREENSHOTS=docs/
 """
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from access import inquiries
-from access.models import Inquiry
+from access import accounts, inquiries, lifecycle
+from access.models import DelegationContract, Emergency, Inquiry, RosterEntry, Summary
 from audit.models import LogEntry
 from customers import keys, reading
+from tests.journeys.conftest import wait_for
 from tests.world import HANAKO
 
 pytestmark = pytest.mark.journey
@@ -24,7 +26,17 @@ PICTURES = Path(os.environ.get("SCREENSHOTS", "build/screenshots"))
 def addresses(portal) -> dict[str, list[str]]:
     """What each role may open, in an emergency with an inquiry taken and a customer seen."""
     world = portal.world
+    over = world.declare(name="前線による大雨")
+    lifecycle.end(over, world.supervisor)
+    wait_for(lambda: Summary.objects.filter(emergency=over).exists(), "the summary")
     emergency = world.declare()
+    RosterEntry.objects.filter(person__username="contractor02").update(trained_on=None)
+    lifecycle.extend(world.supervisor02, emergency, emergency.expires_at + timedelta(hours=2), "まだ停電中")
+    DelegationContract.objects.update(dual_control=True)
+    lifecycle.extend(world.supervisor02, emergency, emergency.expires_at + timedelta(hours=9), "長引く見込み")
+    accounts.change_right(
+        world.administrator02, "grant", world.contract.pk, world.operator.office.group, give=True
+    )
     inquiry = inquiries.take(
         world.contractor,
         Inquiry(
@@ -48,21 +60,29 @@ def addresses(portal) -> dict[str, list[str]]:
         + [opened(world.contractor, inquiry.pk), "/lookup/", "/password/"],
         "operator": ["/", "/inquiries/", "/inquiries/new/", "/lookup/", "/emergencies/"]
         + [opened(world.operator), f"/emergencies/{emergency.pk}/", "/history/"],
-        "supervisor": ["/", "/emergencies/", "/emergencies/declare/", f"/emergencies/{emergency.pk}/end/"]
+        "supervisor": ["/", "/emergencies/", "/emergencies/declare/", f"/emergencies/{emergency.pk}/"]
+        + [f"/emergencies/{emergency.pk}/{what}/" for what in ("extend", "areas", "grant", "end")]
         + ["/registers/delegationcontract/", "/registers/delegationcontract/add/"]
-        + [f"/registers/delegationcontract/{contract}/change/", f"/contracts/{contract}/roster/"],
+        + [f"/registers/delegationcontract/{contract}/change/", f"/contracts/{contract}/roster/"]
+        + [f"/contracts/{contract}/suspend/", f"/contracts/{contract}/roster/import/"]
+        + [f"/contracts/{contract}/roster/{world.entry().pk}/train/", "/requests/", "/notices/"]
+        + ["/board/", "/board/grants/", "/board/lookups/", "/board/inquiries/"]
+        + [f"/people/{world.contractor.pk}/revoke/"],
         "auditor": [
             "/",
             "/history/",
             "/history/?kind=disclosure",
             f"/history/{LogEntry.objects.latest('pk').pk}/",
             "/emergencies/",
+            f"/emergencies/{over.pk}/summary/",
+            "/notices/",
         ],
         "retailer": ["/", "/lookup/", opened(world.retailer)],
         "administrator": ["/"]
         + [f"/registers/{name}/" for name in ("person", "office", "organization", "servicearea")]
         + ["/registers/person/add/", f"/registers/person/{world.operator.pk}/change/"]
-        + [f"/registers/person/{world.operator.pk}/password/", "/registers/organization/add/"],
+        + [f"/registers/person/{world.operator.pk}/password/", "/registers/organization/add/"]
+        + [f"/rights/contract/{contract}/", f"/rights/area/{world.areas['37201'].pk}/", "/requests/"],
     }
 
 
@@ -96,14 +116,11 @@ def test_a_caller_is_helped_by_keyboard_alone(addresses, visit):
 
 
 def test_going_back_brings_no_customer_back(addresses, portal, visit):
-    from access import lifecycle
-    from access.models import Emergency
-
     page = visit("contractor")
     page.goto(addresses["contractor"][5])
     assert "香川 花子" in page.content()
     page.goto("/items/")
-    lifecycle.end(Emergency.objects.get(), portal.world.supervisor)
+    lifecycle.end(Emergency.objects.open().get(), portal.world.supervisor)
     page.go_back()
     assert "香川 花子" not in page.content()
 

@@ -1,0 +1,134 @@
+"""Who may look up where, in a page of plain Python: what the machine of test_machine.py is held against.
+
+It knows no database. Moments are hours of its own clock; a jump moves the clock.
+"""
+
+from dataclasses import dataclass, field
+
+LONGEST = 72
+
+
+@dataclass
+class Contract:
+    ceiling: int = 24
+    dual: bool = False
+    suspended: bool = False
+
+
+@dataclass
+class Emergency:
+    areas: set[str]
+    expires: float
+    drill: bool = False
+    ended: bool = False
+
+
+@dataclass
+class Grant:
+    person: str
+    contract: str
+    emergency: int
+    stint: int  # which of the person's times on the roster
+    ends: float
+    revoked: bool = False
+
+
+@dataclass
+class Waiting:
+    """What waits for a second supervisor: people to grant to, or a later end."""
+
+    emergency: int
+    lapses: float
+    contract: str = ""
+    people: tuple[str, ...] = ()
+    until: float = 0
+
+
+@dataclass
+class Model:
+    contracts: dict[str, Contract]
+    people: set[str]
+    now: float = 0
+    on_roster: dict[tuple[str, str], int] = field(default_factory=dict)  # (contract, person): stint
+    trained: set[tuple[str, str]] = field(default_factory=set)
+    emergencies: dict[int, Emergency] = field(default_factory=dict)
+    grants: list[Grant] = field(default_factory=list)
+    waiting: dict[int, Waiting] = field(default_factory=dict)
+    stints: int = 0
+
+    def join(self, contract: str, person: str, *, trained: bool) -> None:
+        self.stints += 1
+        self.on_roster[contract, person] = self.stints
+        self.trained.discard((contract, person))
+        if trained:
+            self.trained.add((contract, person))
+
+    def leave(self, person: str) -> None:
+        for key in [key for key in self.on_roster if key[1] == person]:
+            del self.on_roster[key]
+
+    def is_open(self, number: int) -> bool:
+        one = self.emergencies[number]
+        return not one.ended and one.expires > self.now
+
+    def runs(self, grant: Grant) -> bool:
+        """Not revoked, and its window not over: what can be extended and revoked."""
+        return not grant.revoked and grant.ends > self.now
+
+    def is_live(self, grant: Grant) -> bool:
+        return (
+            self.runs(grant)
+            and self.is_open(grant.emergency)
+            and self.on_roster.get((grant.contract, grant.person)) == grant.stint
+            and not self.contracts[grant.contract].suspended
+        )
+
+    def live(self) -> set[tuple[str, str, int]]:
+        return {(g.person, g.contract, g.emergency) for g in self.grants if self.is_live(g)}
+
+    def reached(self, person: str) -> set[str]:
+        """The areas in which the person may look up now."""
+        live = [g for g in self.grants if g.person == person and self.is_live(g)]
+        return set().union(*(self.emergencies[g.emergency].areas for g in live))
+
+    def permissions(self) -> set[tuple[str, str]]:
+        return {(person, area) for person in self.people for area in self.reached(person)}
+
+    def to_grant(self, number: int, contract: str, people) -> tuple[str, ...]:
+        """Those of the people who are ready and hold no running grant in it."""
+        running = {g.person for g in self.grants if g.emergency == number and self.runs(g)
+                   and g.contract == contract
+                   and g.stint == self.on_roster.get((contract, g.person))}  # fmt: skip
+        return tuple(p for p in people if (contract, p) in self.on_roster
+                     and (contract, p) in self.trained and p not in running)  # fmt: skip
+
+    def give(self, number: int, contract: str, people) -> None:
+        ends = min(self.emergencies[number].expires, self.now + self.contracts[contract].ceiling)
+        for person in self.to_grant(number, contract, people):
+            stint = self.on_roster[contract, person]
+            self.grants.append(Grant(person, contract, number, stint, ends))
+
+    def running_contracts(self, number: int) -> set[str]:
+        return {g.contract for g in self.grants if g.emergency == number and self.runs(g)}
+
+    def may_extend(self, number: int, until: float) -> bool:
+        running = self.running_contracts(number)
+        furthest = self.now + min([self.contracts[c].ceiling for c in running] + [LONGEST])
+        shorter = any(g.ends < until for g in self.grants if g.emergency == number and self.runs(g))
+        later = until > self.emergencies[number].expires
+        in_force = not any(self.contracts[c].suspended for c in running)
+        return self.is_open(number) and self.now < until <= furthest and (later or shorter) and in_force
+
+    def extend(self, number: int, until: float) -> None:
+        one = self.emergencies[number]
+        one.expires = max(one.expires, until)
+        for grant in self.grants:
+            if grant.emergency == number and self.runs(grant):
+                grant.ends = max(grant.ends, until)
+
+    def revoke(self, chosen) -> int:
+        """Revokes those grants that run and that `chosen` picks; says how many."""
+        hit = [g for g in self.grants if self.runs(g) and chosen(g)]
+        for grant in hit:
+            grant.revoked = True
+        return len(hit)

@@ -1,0 +1,253 @@
+"""What happens at the same moment, on real connections: a lookup and an ending, two clicks on one button."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.db.models import Max
+from django.test import Client
+from django.urls import reverse
+
+from access import accounts, inquiries, lifecycle, rosters, suspension
+from access.clock import database_now
+from access.errors import Denied
+from access.granting import revoke
+from access.models import Emergency, Grant, Inquiry, Person, Request, RosterEntry, Summary
+from access.reconcile import reconcile
+from access.summaries import sum_up_what_is_over
+from audit.models import LogEntry
+from customers import reading
+from tests import world as worlds
+from tests.world import HANAKO, MARUGAME, TAKAMATSU
+
+#: Lookups that are tried at least, over all rounds of a way to end.
+READERS, ROUNDS = 3, 12
+
+
+@pytest.fixture
+def world(committed_database) -> worlds.World:
+    return worlds.build()
+
+
+def at_once(*acts: Callable[[], object]) -> list[object]:
+    """Calls all in threads with connections of their own, as nearly at once as a barrier allows."""
+    barrier, results = threading.Barrier(len(acts)), [None] * len(acts)
+
+    def run(number: int) -> None:
+        try:
+            connection.ensure_connection()
+            barrier.wait()
+            results[number] = acts[number]()
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(acts))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+    return results
+
+
+def ended(world, emergency):
+    lifecycle.end(emergency, world.supervisor)
+    emergency.refresh_from_db()
+    return emergency.ended_at
+
+
+def revoked(world, emergency):
+    revoke(world.supervisor, emergency.grants.all(), "交代")
+    return emergency.grants.aggregate(at=Max("revoked_at"))["at"]
+
+
+def suspended(world, emergency):
+    suspension.suspend(world.supervisor, world.contract, "点検")
+    world.contract.refresh_from_db()
+    at = world.contract.suspended_at
+    suspension.lift(world.supervisor, world.contract)
+    return at
+
+
+def off_the_roster(world, emergency):
+    entry = rosters.remove(world.supervisor, world.entry())
+    rosters.add(world.supervisor, world.contract, world.contractor, entry.trained_on)
+    return entry.removed_at
+
+
+def left(world, emergency):
+    person = Person.objects.get(pk=world.contractor.pk)
+    trained_on = world.entry().trained_on
+    person.department += "異"
+    accounts.save_with_rosters(world.administrator, person)
+    entry = RosterEntry.objects.filter(person=person).latest("removed_at")
+    rosters.add(world.supervisor, world.contract, person, trained_on)
+    return entry.removed_at
+
+
+def area_taken_away(world, emergency):
+    lifecycle.change_areas(world.supervisor, emergency, [world.areas[MARUGAME]])
+    return LogEntry.objects.filter(event="emergency.areas_changed").latest("pk").timestamp
+
+
+def read_until_refused(world, emergency) -> int:
+    """Opens the customer again and again until that is refused; returns how often it was shown."""
+    call = inquiries.take(world.contractor, Inquiry(emergency=emergency, caller_name="通報者", kind="outage"))
+    shown = 0
+    try:
+        while True:
+            reading.open_customer(world.contractor, world.customers[HANAKO].pk, call)
+            shown += 1
+    except Denied:
+        return shown
+
+
+@pytest.mark.parametrize("how", [ended, revoked, suspended, off_the_roster, left, area_taken_away])
+def test_no_disclosure_is_later_than_what_stopped_it(world, how):
+    shown = 0
+    for _ in range(ROUNDS):
+        emergency = world.declare(TAKAMATSU, MARUGAME)
+        some = threading.Semaphore(0)
+
+        def reader(emergency=emergency, some=some) -> int:
+            call = inquiries.take(
+                world.contractor, Inquiry(emergency=emergency, caller_name="通報者", kind="outage")
+            )
+            count = 0
+            try:
+                while True:
+                    reading.open_customer(world.contractor, world.customers[HANAKO].pk, call)
+                    count += 1
+                    some.release()
+            except Denied:
+                return count
+
+        def ending(emergency=emergency, some=some):
+            for _ in range(READERS * 10):  # in the midst of it, not before it
+                assert some.acquire(timeout=30)
+            return how(world, emergency)
+
+        *counts, stopped = at_once(*[reader] * READERS, ending)
+        shown += sum(counts)
+        last = LogEntry.objects.disclosures().of_emergency(emergency.pk).aggregate(at=Max("timestamp"))["at"]
+        assert last < stopped, f"{last - stopped} after the end"
+        if not Emergency.objects.get(pk=emergency.pk).ended_at:
+            lifecycle.end(emergency, world.supervisor)
+    assert LogEntry.objects.disclosures().count() == shown >= READERS * ROUNDS * 10
+
+
+def test_no_disclosure_is_later_than_an_expiry_that_passes_meanwhile(world):
+    for _ in range(ROUNDS):
+        emergency = world.declare(TAKAMATSU)
+        expiry = database_now() + timedelta(milliseconds=150)
+        Grant.objects.filter(emergency=emergency).update(ends_at=expiry)
+        Emergency.objects.filter(pk=emergency.pk).update(expires_at=expiry)
+        counts = at_once(*[lambda one=emergency: read_or_refused(world, one)] * READERS)
+        entries = LogEntry.objects.disclosures().of_emergency(emergency.pk)
+        assert entries.count() == sum(counts)
+        if counts and sum(counts):
+            assert entries.aggregate(at=Max("timestamp"))["at"] < expiry
+
+
+def read_or_refused(world, emergency) -> int:
+    try:
+        return read_until_refused(world, emergency)
+    except Denied:
+        return 0
+
+
+def clicks(people, path: str, **data) -> list[Client]:
+    """The same button clicked by all of the people at the same moment; nobody gets an error page."""
+    clients = [Client() for _ in people]
+    for client, person in zip(clients, people, strict=True):
+        assert client.login(username=person.username, password=worlds.PASSWORD)
+        client.cookies["portal_language"] = "en"
+    answers = at_once(*[lambda one=one: one.post(path, data) for one in clients])
+    assert {answer.status_code for answer in answers} == {302}
+    return clients
+
+
+def words(clients: list[Client]) -> list[str]:
+    """What each of them is told on the next page."""
+    return [str(next(iter(client.get("/").context["messages"]))) for client in clients]
+
+
+def test_two_supervisors_end_an_emergency_at_the_same_moment(world):
+    emergency = world.declare()
+    both = clicks(
+        [world.supervisor, world.supervisor02], reverse("portal:end_emergency", args=[emergency.pk])
+    )
+    assert sorted(words(both)) == [
+        "The emergency is ended. Contractors see nothing any more.",
+        "This emergency is over already.",
+    ]
+    assert LogEntry.objects.filter(event="emergency.ended").count() == 1
+
+
+def test_two_supervisors_suspend_a_contract_at_the_same_moment(world):
+    world.declare()
+    path = reverse("portal:suspend", args=[world.contract.pk])
+    both = clicks([world.supervisor, world.supervisor02], path, because="点検")
+    assert "This contract is suspended already." in words(both)
+    assert LogEntry.objects.filter(event="contract.suspended").count() == 1
+    assert LogEntry.objects.filter(event="grant.revoked").count() == 2
+
+
+def test_two_supervisors_revoke_the_same_grants_at_the_same_moment(world):
+    emergency = world.declare()
+    path = reverse("portal:revoke", args=[emergency.pk])
+    grants = list(emergency.grants.values_list("pk", flat=True))
+    both = clicks([world.supervisor, world.supervisor02], path, grants=grants, because="交代")
+    assert sorted(words(both)) == ["2 grants are revoked.", "None of these grants runs any more."]
+    assert LogEntry.objects.filter(event="grant.revoked").count() == 2
+
+
+def test_two_supervisors_grant_the_same_people_at_the_same_moment(world):
+    emergency = world.declare(contracts=())
+    path = reverse("portal:grant", args=[emergency.pk])
+    both = clicks([world.supervisor, world.supervisor02], path, contracts=[world.contract.pk])
+    assert sorted(words(both)) == ["0 people hold a grant now.", "2 people hold a grant now."]
+    assert Grant.objects.live().count() == 2
+
+
+def test_a_form_sent_twice_at_the_same_moment_declares_once(world):
+    form = {
+        "kind": "typhoon", "name": "台風第14号", "areas": [world.areas[TAKAMATSU].pk],
+        "expires_at": (database_now() + timedelta(hours=12)).strftime("%Y-%m-%dT%H:%M"),
+        "contracts": [world.contract.pk], "form_token": "6f1b0c1e-5c1b-4d4e-9d5a-0a5d1f2b3c4d",
+    }  # fmt: skip
+    both = clicks([world.supervisor, world.supervisor], reverse("portal:declare_emergency"), **form)
+    assert "This emergency is declared already: the form was sent twice." in words(both)
+    assert Emergency.objects.count() == 1
+
+
+def test_two_answers_to_a_request_at_the_same_moment_are_one(world):
+    world.ask_under_dual_control()
+    Person.objects.filter(username="supervisor-ehime").update(office=world.supervisor.office)
+    (asked,) = Request.objects.waiting()
+    path = reverse("portal:answer", args=[asked.pk])
+    people = [world.supervisor02, world.people["supervisor-ehime"]]
+    both = clicks(people, path, answer="agree")
+    assert "Somebody has answered this request already." in words(both)
+    assert Grant.objects.live().count() == 2
+
+
+def test_two_auditors_take_a_summary_up_at_the_same_moment(world):
+    emergency = lifecycle.end(world.declare(), world.supervisor)
+    sum_up_what_is_over()
+    second = Person.objects.create(
+        username="auditor02", name="監査 二", role="auditor", password=worlds.hashed_password(),
+        organization=world.organizations["operator"],
+    )  # fmt: skip
+    both = clicks([world.auditor, second], reverse("portal:take_up_summary", args=[emergency.pk]))
+    assert "You have taken it up." in words(both)
+    assert Summary.objects.get().read_by in (world.auditor, second)
+    assert LogEntry.objects.filter(event="emergency.taken_up").count() == 1
+
+
+def test_reconciling_twice_at_the_same_moment_makes_it_right_once(world):
+    lifecycle.end(world.declare(), world.supervisor)
+    done = at_once(*[reconcile] * 4)
+    assert sorted(one.removed for one in done) == [0, 0, 0, 4]
