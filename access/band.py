@@ -30,16 +30,17 @@ def band(request) -> dict:
     if person is None:
         return {}
     emergencies = list(Emergency.objects.open().prefetch_related("areas").order_by("expires_at"))
+    live = _live_grants(person) if emergencies else None
     return {
         "open_emergencies": emergencies,
         "only_drills": bool(emergencies) and all(one.is_drill for one in emergencies),
         "unread": person.notices.filter(read_at=None).count() if person.is_authenticated else 0,
         "polls": person.is_authenticated and person.role == Role.CONTRACTOR,
-        "live_grant_count": _live_grants(person) if emergencies else None,
+        "live_grant_count": live,
         "navigation": [
             {"page": page, "label": label}
             for page, label in NAVIGATION
-            if person.is_authenticated and _opens(person, page)
+            if person.is_authenticated and _opens(person, page, bool(live))
         ],
     }
 
@@ -54,7 +55,10 @@ def _live_grants(person) -> int | None:
     return live.count()
 
 
-def _opens(person, page: str) -> bool:
+def _opens(person, page: str, called_for: bool) -> bool:
+    if person.role == Role.CONTRACTOR and not called_for:
+        # In peacetime inquiries would only refuse, and the refusal stand in the history
+        return page not in ("portal:lookup", "portal:inquiries") and policy.may_open(person, page)
     # A contractor looks callers up from an inquiry, never from the bare lookup page.
     if page == "portal:lookup" and person.role == Role.CONTRACTOR:
         return False

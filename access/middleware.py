@@ -8,6 +8,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from access import policy
 from access.errors import Denied
+from access.pages import PAGES
 from audit import recording
 
 #: A page is kept by no browser or proxy: every page of the portal may hold a customer.
@@ -31,9 +32,7 @@ class PolicyGate:
             policy.check_page(request.user, request.resolver_match.view_name)
         except Denied as denied:
             if not request.user.is_authenticated:
-                return _leave(request, reverse("portal:login")) or redirect_to_login(
-                    request.get_full_path(), reverse("portal:login")
-                )
+                return _leave(request, reverse("portal:login")) or _ask_to_sign_in(request)
             return _refuse(request, denied)
         return None
 
@@ -51,6 +50,17 @@ def _refuse(request, denied: Denied):
     if leave := _leave(request, reverse("portal:index")):
         return leave
     return render(request, "portal/denied.html", {"denied": denied}, status=denied.status)
+
+
+def _ask_to_sign_in(request):
+    """The sign-in page, and afterwards back to the page asked for; to the first one after a lookup.
+
+    A session that an ending closed leads back to a customer only to be refused once more.
+    """
+    match = request.resolver_match.view_name
+    looked_up = PAGES.get(match) in ("customers.look_up_customer", "access.take_inquiry")
+    back = reverse("portal:index") if looked_up else request.get_full_path()
+    return redirect_to_login(back, reverse("portal:login"))
 
 
 def _leave(request, address: str):

@@ -1,6 +1,6 @@
 """The table that is the law: which item of a customer which audience sees.
 
-Source: the statement of 20 January 2023 (shared/source-document.ja.txt), its table of items, line by
+Source: the statement of 20 January 2023 (四国電力送配電株式会社, お客さま情報の漏えいに係る報告徴収の受領について), its table of items, line by
 line and in its order. The columns are the statement's: 当社 (the network operator), 四国電力 (the
 contractor, under the delegation contract) and スイッチング支援システム (a retailer's switching staff).
 

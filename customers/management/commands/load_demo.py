@@ -1,5 +1,6 @@
 """`manage.py load_demo --customers N [--if-empty]`: made-up customers, people and a contract to try."""
 
+import signal
 import sys
 
 from django.core.management.base import BaseCommand, CommandError
@@ -24,9 +25,11 @@ class Command(BaseCommand):
         try:
             loading.check_is_demo()
             if if_empty and loading.has_customers():
-                self.stdout.write("There are customers already: nothing was loaded.")
+                self.stdout.write("There are customers already: nothing was loaded. (make clean-demo forgets them.)")
                 return
             loading.check_is_empty()
+            # Ended by a signal, the bar still gives the terminal its cursor back
+            signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
             with _progress(quiet=verbosity == 0) as bar:
                 task = bar.add_task("Customers", total=customers)
                 loading.load(customers, lambda done: bar.update(task, completed=done))
