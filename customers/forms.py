@@ -41,7 +41,9 @@ class LookupForm(forms.Form):
         label=FIELD_LABELS["address"],
         required=False,
         max_length=100,
-        help_text=_("Municipality or town, with the number if the caller says it: at least three characters."),
+        help_text=_(
+            "Municipality or town, with the number if the caller says it: at least three characters."
+        ),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 

@@ -1,4 +1,7 @@
-"""Makes the first administrator of a new portal; every other account is made in the portal."""
+"""Makes the two administrators of a new portal; every other account is made in the portal.
+
+Two, because what one gives waits for the other (docs/adr/0009).
+"""
 
 from getpass import getpass
 
@@ -13,7 +16,7 @@ from customers.models import Organization
 
 
 class Command(BaseCommand):
-    help = "Makes the network operator and its first administrator. Refuses where an administrator exists."
+    help = "Makes the network operator and its first two administrators. Refuses where two exist."
 
     def add_arguments(self, parser):
         parser.add_argument("username")
@@ -22,8 +25,8 @@ class Command(BaseCommand):
 
     @transaction.atomic
     def handle(self, *args, username, name, operator, **options):
-        if Person.objects.filter(role=Role.ADMINISTRATOR).exists():
-            raise CommandError("There is an administrator already, who can make others in the portal.")
+        if Person.objects.filter(role=Role.ADMINISTRATOR).count() >= 2:
+            raise CommandError("There are two administrators already, who can make others in the portal.")
         password = getpass("Password: ")
         try:
             validate_password(password)

@@ -25,7 +25,9 @@ class Command(BaseCommand):
         try:
             loading.check_is_demo()
             if if_empty and loading.has_customers():
-                self.stdout.write("There are customers already: nothing was loaded. (make clean-demo forgets them.)")
+                self.stdout.write(
+                    "There are customers already: nothing was loaded. (make clean-demo forgets them.)"
+                )
                 return
             loading.check_is_empty()
             # Ended by a signal, the bar still gives the terminal its cursor back
