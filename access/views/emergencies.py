@@ -20,6 +20,8 @@ from customers.models import ServiceArea
 
 #: How many past emergencies a page lists.
 LISTED = 50
+#: How many grants of an emergency; the others are found by name.
+GRANTS_LISTED = 200
 
 
 def emergency_list(request: HttpRequest) -> HttpResponse:
@@ -46,10 +48,19 @@ def _emergency_page(request: HttpRequest, pk: int, revoking: BecauseForm) -> Htt
         "roster_entry__person__organization", "roster_entry__contract", "revoked_by"
     ).order_by("roster_entry__contract", "roster_entry__person__username", "pk")
     live = set(Grant.objects.live().filter(emergency=one).values_list("pk", flat=True))
+    count = grants.count()
+    if sought := request.GET.get("q", "").strip()[:100].replace("\0", ""):
+        grants = grants.filter(
+            Q(roster_entry__person__username__icontains=sought)
+            | Q(roster_entry__person__name__icontains=sought)
+        )
     context = {
         "emergency": one,
         "is_open": Emergency.objects.open().filter(pk=pk).exists(),
-        "grants": [(grant, grant.pk in live) for grant in grants],
+        "grants": [(grant, grant.pk in live) for grant in grants[:GRANTS_LISTED]],
+        "count": count,
+        "sought": sought,
+        "listed": GRANTS_LISTED,
         "live_grants": len(live),
         "revoking": revoking,
         "chosen": set(request.POST.getlist("grants")),
