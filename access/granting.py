@@ -53,7 +53,7 @@ def give(
     policy.check_may(by, "access.give_grant")
     policy.check_may_grant_under(by, [contract])
     # One at a time for an emergency: two clicks grant nobody twice
-    Emergency.objects.select_for_update().get(pk=emergency.pk)
+    emergency = Emergency.objects.select_for_update().get(pk=emergency.pk)
     now = now or clock.database_now()
     check_is_open(emergency, now)
     wanted = None if entries is None else [entry.pk for entry in entries]
