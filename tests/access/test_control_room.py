@@ -20,7 +20,9 @@ from access.models import (
     Request,
     RosterEntry,
     Summary,
+    Unreconciled,
 )
+from access.reconcile import reconcile
 from access.summaries import sum_up_what_is_over, take_up, waiting_for
 from access.tasks import sweep
 from audit.models import LogEntry
@@ -457,6 +459,15 @@ class TestNotices:
         assert 'class="count"' in client.get("/").content.decode()
         assert "台風第14号" in client.get("/notices/").content.decode()
         assert 'class="count"' not in client.get("/").content.decode()
+
+
+def test_a_window_that_closes_by_itself_is_reconciled_though_nothing_was_changed(world):
+    world.declare()
+    Grant.objects.update(ends_at=hence(0.3 / 3600))
+    assert reconcile().removed == 0
+    wait_for_clock(world.grant().ends_at)
+    assert not Unreconciled.objects.exists()
+    assert reconcile().removed == 4
 
 
 class TestTheSummary:
