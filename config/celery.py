@@ -5,7 +5,6 @@ few seconds, what a lost message would have done, so a message only makes it qui
 """
 
 import os
-from functools import partial
 
 from celery import Celery
 from celery.contrib.django.task import DjangoTask
@@ -20,7 +19,9 @@ class PortalTask(DjangoTask):
     abstract = True
 
     def delay_on_commit(self, *args, **kwargs):
-        send = partial(self.apply_async, args, kwargs, retry=False, expires=30)
+        def send():  # a function: of one that fails Django says the name, which a partial has not
+            self.apply_async(args, kwargs, retry=False, expires=30)
+
         transaction.on_commit(send, robust=True)
 
 

@@ -1,0 +1,346 @@
+"""Faults, with real processes: whatever dies, nothing is disclosed past the end, and all becomes right by itself."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from http.client import HTTPConnection
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from redis import Redis
+
+from access import clock, lifecycle
+from access.models import AreaUserPermission, Emergency, Heartbeat, Notice, Person, RosterEntry, Session
+from access.reconcile import RECONCILING
+from audit.models import LogEntry
+from tests import world as worlds
+from tests.journeys.conftest import Portal
+from tests.journeys.servers import (
+    AT_ONCE,
+    POLITELY,
+    Caller,
+    Hold,
+    Servers,
+    Visitor,
+    portal_on,
+    wait_patiently_for,
+)  # fmt: skip
+from tests.world import MARUGAME, TAKAMATSU
+
+pytestmark = pytest.mark.journey
+
+#: The statements in which an ending is caught.
+WRITING_THE_END = 'UPDATE "access_emergency" SET'
+TAKING_TURNS = "SELECT pg_advisory_xact_lock"
+TAKING_PERMISSIONS = "DELETE FROM access_areauserpermission"
+CLOSING_SESSIONS = 'DELETE FROM "access_session" WHERE "access_session"."session_key" IN'
+CLEARING_SESSIONS = 'DELETE FROM "access_session" WHERE "access_session"."expire_date"'
+
+
+@pytest.fixture
+def servers(worker_id) -> Iterator[Servers]:
+    with Servers(f"faults-{worker_id}") as own:
+        own.start("Redis")
+        yield own
+
+
+@pytest.fixture
+def portal(committed_database, servers, tmp_path) -> Iterator[Portal]:
+    """On the suite's PostgreSQL, and on a Redis that may be stopped."""
+    with portal_on(servers, tmp_path, "web", "worker", "beat") as portal:
+        yield portal
+
+
+@pytest.fixture
+def portal_without_beat(committed_database, servers, tmp_path) -> Iterator[Portal]:
+    with portal_on(servers, tmp_path, "web", "worker", "worker2") as portal:
+        yield portal
+
+
+@pytest.fixture
+def portal_on_its_own_postgresql(servers, tmp_path, django_db_setup, django_db_blocker) -> Iterator[Portal]:
+    servers.start("PostgreSQL")
+    start = ("web", "worker", "beat")
+    with django_db_blocker.unblock(), servers.database(), portal_on(servers, tmp_path, *start) as portal:
+        yield portal
+
+
+def the_last_permission() -> Hold:
+    """Stops `reconcile` at the one permission that it comes to last: all others are taken, none committed."""
+    last = AreaUserPermission.objects.latest("pk")
+    return Hold("SELECT FROM access_areauserpermission WHERE id = %s FOR UPDATE", last.pk)
+
+
+def writing_into(table: str) -> Hold:
+    """Stops whoever writes into the table, and nobody who reads it or locks its rows."""
+    return Hold(f"LOCK TABLE {table} IN SHARE MODE")
+
+
+def add_contractors(world: worlds.World, count: int, signed_in: int = 0) -> None:
+    """As many more on the roster, some of them signed in."""
+    sample, now = world.contractor, clock.database_now()
+    people = Person.objects.bulk_create(
+        Person(username=f"many{n}", name=f"受託 {n}", role="contractor", organization=sample.organization)
+        for n in range(count)
+    )
+    facts = {"contract": world.contract, "added_by": world.supervisor, "trained_on": timezone.localdate()}
+    RosterEntry.objects.bulk_create(RosterEntry(person=person, **facts) for person in people)
+    until = now + timedelta(hours=12)
+    Session.objects.bulk_create(
+        Session(session_key=f"{person.pk:032}", person=person, signed_in_at=now, expire_date=until)
+        for person in people[:signed_in]
+    )
+    with connection.cursor() as cursor:  # as autovacuum does in time
+        cursor.execute("ANALYZE")
+
+
+def missing(portal: Portal) -> list[str]:
+    """What /readyz says is missing; with anything missing it answers 503."""
+    with closing(HTTPConnection("127.0.0.1", portal.port, timeout=20)) as connected:
+        connected.request("GET", "/readyz")
+        answer = connected.getresponse()
+        named = json.load(answer)["missing"]
+    assert answer.status == (503 if named else 200)
+    return named
+
+
+def the_portal_says_is_missing(portal: Portal, *what: str) -> None:
+    wait_patiently_for(lambda: missing(portal) == list(what), f"/readyz to say what is missing: {what}")
+
+
+def the_portal_says_that_all_is_well(portal: Portal) -> None:
+    the_portal_says_is_missing(portal)
+
+
+def the_silence_is_told_once(portal: Portal) -> None:
+    """Each supervisor and administrator has one notice of this silence, however often it is asked."""
+    for _again in range(3):
+        assert "worker" in missing(portal)
+    told = Notice.objects.filter(kind="silent", made_at__gt=Heartbeat.objects.get().heard_at)
+    people = Person.objects.filter(role__in=["supervisor", "administrator"])
+    assert sorted(told.values_list("person", flat=True)) == sorted(people.values_list("pk", flat=True))
+
+
+def sessions_of_contractors() -> int:
+    return Session.objects.filter(person__role="contractor").count()
+
+
+def permissions_and_sessions_go_by_themselves() -> None:
+    wait_patiently_for(lambda: not AreaUserPermission.objects.exists(), "the permissions to go")
+    wait_patiently_for(lambda: not sessions_of_contractors(), "the sessions to close")
+
+
+def happened(event: str) -> int:
+    return LogEntry.objects.filter(event=event).count()
+
+
+def history() -> list[tuple]:
+    return list(LogEntry.objects.order_by("pk").values_list("pk", "timestamp", "event", "actor_username"))
+
+
+def the_law_was_kept(before: list[tuple], *callers: Caller) -> None:
+    """No disclosure past an end, no page without its entry, and nothing lost of the history before the fault."""
+    for emergency in Emergency.objects.all():
+        disclosures = LogEntry.objects.disclosures().of_emergency(emergency.pk)
+        assert disclosures.exists()
+        assert not disclosures.filter(timestamp__gt=emergency.ended_at or emergency.expires_at).exists()
+    for caller in callers:
+        caller.saw_nobody_after_the_end()
+        entries = LogEntry.objects.disclosures().filter(actor_username=caller.username).count()
+        # An entry without its page is an answer that was lost on its way
+        assert caller.pages_with_a_customer() <= entries
+        assert entries <= caller.pages_with_a_customer() + caller.broken_answers()
+        caller.read_no_innards()
+    assert history()[: len(before)] == before
+
+
+def test_a_worker_killed_in_the_middle_of_an_ending_of_5000_grants(portal):
+    add_contractors(portal.world, 5000, signed_in=1000)
+    emergency = portal.world.declare()
+    assert happened("grant.given") == 5002
+    with Caller(portal, "contractor") as caller, closing(the_last_permission()) as last:
+        before, permissions = history(), AreaUserPermission.objects.count()
+        lifecycle.end(emergency, portal.world.supervisor)
+        caller.is_over()
+        wait_patiently_for(
+            lambda: last.stops(TAKING_PERMISSIONS), "the worker to have taken 10,003 of 10,004"
+        )
+        portal.kill("worker")
+        assert AreaUserPermission.objects.count() == permissions == 10_004
+        caller.must_be_refused()
+        the_portal_says_is_missing(portal, "worker")
+        the_silence_is_told_once(portal)
+        with closing(writing_into("access_session")) as sessions:
+            last.close()
+            portal.start("worker")
+            wait_patiently_for(
+                lambda: sessions.stops(CLOSING_SESSIONS), "the next to have written what it closes"
+            )
+            portal.kill("worker")
+            assert (sessions_of_contractors(), happened("session.closed")) == (1001, 0)
+        portal.start("worker")
+        permissions_and_sessions_go_by_themselves()
+        the_portal_says_that_all_is_well(portal)
+    assert (happened("emergency.ended"), happened("session.closed")) == (1, 1001)
+    the_law_was_kept(before, caller)
+
+
+def declare_through_the_form(supervisor: Visitor) -> Emergency:
+    world = supervisor.portal.world
+    declared = supervisor.send(
+        "/emergencies/declare/",
+        kind="typhoon",
+        name="台風第14号",
+        areas=[world.areas[code].pk for code in (TAKAMATSU, MARUGAME)],
+        contracts=world.contract.pk,
+        expires_at=f"{timezone.localtime() + timedelta(hours=6):%Y-%m-%dT%H:%M}",
+    )
+    emergency = Emergency.objects.open().get()
+    assert declared.address.endswith(f"/emergencies/{emergency.pk}/")
+    return emergency
+
+
+def end_through_the_form(supervisor: Visitor, emergency: Emergency) -> None:
+    assert supervisor.send(f"/emergencies/{emergency.pk}/end/").status == 200
+    assert not Emergency.objects.open().exists()
+
+
+def test_redis_stopped_before_during_and_after_an_ending(portal, servers):
+    supervisor = Visitor(portal, "supervisor")
+    servers.stop("Redis")
+    first = declare_through_the_form(supervisor)
+    with Caller(portal, "contractor") as caller:
+        assert "redis" in missing(portal)
+        servers.start("Redis")
+        the_portal_says_that_all_is_well(portal)
+        with closing(the_last_permission()) as last:
+            end_through_the_form(supervisor, first)
+            caller.is_over()
+            wait_patiently_for(lambda: last.stops(TAKING_PERMISSIONS), "the worker to be in the middle of it")
+            servers.stop("Redis")
+        permissions_and_sessions_go_by_themselves()
+        caller.must_be_refused()
+    before = history()
+    second = declare_through_the_form(supervisor)
+    with Caller(portal, "contractor02") as other:
+        end_through_the_form(supervisor, second)
+        other.is_over()
+        the_portal_says_is_missing(portal, "redis", "worker")
+        assert supervisor.ask("/board/").status == 200
+        the_silence_is_told_once(portal)
+        assert AreaUserPermission.objects.exists(), "nobody heard of the ending"
+        other.must_be_refused()
+        servers.start("Redis")
+        permissions_and_sessions_go_by_themselves()
+        the_portal_says_that_all_is_well(portal)
+    the_law_was_kept(before, caller, other)
+    assert not caller.broken_answers() + other.broken_answers(), "Redis is nothing to a caller"
+
+
+def restart(servers: Servers, how: int, portal: Portal, caller: Caller) -> None:
+    """PostgreSQL stops; the portal and its pages say so; it starts again."""
+    servers.stop("PostgreSQL", how)
+    connection.close()
+    the_portal_says_is_missing(portal, "database", "worker")
+    caller.must_get(
+        "an error in plain words",
+        lambda page: page.status == 500 and "システムで問題が発生しました" in page.text,
+    )
+    servers.start("PostgreSQL")
+
+
+def test_postgresql_restarted_among_lookups_and_in_the_middle_of_an_ending(
+    portal_on_its_own_postgresql, servers
+):
+    portal = portal_on_its_own_postgresql
+    emergency = portal.world.declare()
+    with Caller(portal, "contractor") as caller:
+        for how in (POLITELY, AT_ONCE):
+            restart(servers, how, portal, caller)
+            caller.must_be_helped()
+        before = history()
+        with closing(the_last_permission()) as last:
+            lifecycle.end(emergency, portal.world.supervisor)
+            caller.is_over()
+            wait_patiently_for(lambda: last.stops(TAKING_PERMISSIONS), "the worker to be in the middle of it")
+            restart(servers, AT_ONCE, portal, caller)
+        caller.must_be_refused()
+        permissions_and_sessions_go_by_themselves()
+        the_portal_says_that_all_is_well(portal)
+    assert (happened("emergency.ended"), happened("session.closed")) == (1, 1)
+    the_law_was_kept(before, caller)
+
+
+def test_two_beats_and_two_workers_do_everything_once(portal):
+    portal.start("worker2", "beat2")
+    add_contractors(portal.world, 50, signed_in=50)
+    emergency = portal.world.declare()
+    with Caller(portal, "contractor") as caller:
+        before = history()
+        with closing(Hold("SELECT pg_advisory_xact_lock(%s)", RECONCILING)) as turn:
+            AreaUserPermission.objects.filter(user__username__startswith="many").delete()
+            wait_patiently_for(
+                lambda: len(turn.stops(TAKING_TURNS)) == 2, "both workers to wait for their turn"
+            )
+        wait_patiently_for(
+            lambda: AreaUserPermission.objects.count() == 104, "the permissions to be given back"
+        )
+        Emergency.objects.update(expires_at=clock.database_now() + timedelta(seconds=2))
+        with closing(writing_into("access_emergency")) as end:
+            wait_patiently_for(lambda: end.stops(WRITING_THE_END), "one worker to write the end")
+            caller.is_over()
+            [writer] = end.stops(WRITING_THE_END)
+            permissions_and_sessions_go_by_themselves()
+            assert end.stops(WRITING_THE_END) == {writer}, "the other worker did the rest meanwhile"
+        wait_patiently_for(lambda: happened("emergency.summed_up"), "the summary")
+        caller.must_be_refused()
+        the_portal_says_that_all_is_well(portal)
+    emergency.refresh_from_db()
+    assert emergency.ended_at == emergency.expires_at
+    reconciled = LogEntry.objects.filter(event="permissions.reconciled").order_by("pk")
+    counts = [(one.additional_data["added"], one.additional_data["removed"]) for one in reconciled]
+    assert counts == [(104, 0), (100, 0), (0, 104)]
+    for event in ("emergency.expired", "emergency.summed_up"):
+        assert happened(event) == 1
+    assert happened("session.closed") == 51
+    the_law_was_kept(before, caller)
+
+
+def deliver_twice_more(queue: Redis) -> None:
+    """What Redis has given to a worker, and had no answer to, is given again."""
+    [unanswered] = queue.hvals("unacked")
+    message, _exchange, _key = json.loads(unanswered)
+    queue.lpush("celery", *[json.dumps(message)] * 2)
+
+
+def test_a_task_delivered_three_times_is_done_once(portal_without_beat, servers):
+    portal = portal_without_beat
+    add_contractors(portal.world, 50, signed_in=50)
+    emergency = portal.world.declare()
+    queue = Redis(unix_socket_path=str(servers.place.redis_socket))
+    supervisor = Visitor(portal, "supervisor")
+    wait_patiently_for(lambda: portal.logged(" ready.") == 2, "both workers to listen")
+    assert missing(portal) == ["worker"], "none has been heard from"
+    with Caller(portal, "contractor") as caller:
+        before = history()
+        with closing(writing_into("access_session")) as sessions:
+            end_through_the_form(supervisor, emergency)
+            caller.is_over()
+            wait_patiently_for(lambda: sessions.stops(CLOSING_SESSIONS), "the first to close the sessions")
+            first = sessions.stops(CLOSING_SESSIONS)
+            deliver_twice_more(queue)
+            wait_patiently_for(lambda: sessions.stops(CLEARING_SESSIONS), "the second to leave that to it")
+            assert sessions.stops(CLOSING_SESSIONS) == first
+        wait_patiently_for(lambda: portal.logged("succeeded in") == 3, "the task to have been done thrice")
+        assert not queue.exists("celery", "unacked")
+        permissions_and_sessions_go_by_themselves()
+        caller.must_be_refused()
+        the_portal_says_that_all_is_well(portal)
+    for event in ("emergency.ended", "emergency.summed_up"):
+        assert happened(event) == 1
+    assert happened("permissions.reconciled") == 2, "given at the declaration, taken at the end"
+    assert happened("session.closed") == 51
+    assert Notice.objects.filter(kind="ended", person=portal.world.supervisor).count() == 1
+    the_law_was_kept(before, caller)
