@@ -184,6 +184,13 @@ class ContractForm(forms.ModelForm):
         help_text=_("At most the items that are indispensable in an emergency; no contract delegates more."),
     )
 
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if self.instance.dual_control and "dual_control" in self.fields:
+            # One supervisor alone could switch it off, grant, and switch it on again
+            self.fields["dual_control"].disabled = True
+            self.fields["dual_control"].help_text = _("It stays: without it, another contract is concluded.")
+
     def clean(self):
         cleaned = super().clean()
         starts, ends = cleaned.get("starts_at"), cleaned.get("ends_at")

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from access import accounts, clock, granting, lifecycle, policy
@@ -57,6 +57,8 @@ def _carry_out(request: Request, by: Person) -> None:
             accounts.carry_out(request, by)
     except Unfit as unfit:
         raise AlreadyDone(_("This does not fit any more: %(why)s") % {"why": unfit}) from None
+    except IntegrityError:
+        raise AlreadyDone(_("This cannot be done as it was asked for: refuse it, and ask anew.")) from None
 
 
 def _help(request: Request, by: Person) -> None:

@@ -106,11 +106,12 @@ CREATE TRIGGER areas_fit_emergency BEFORE INSERT OR UPDATE OR DELETE ON access_e
 CONTRACTS_AND_ROSTERS = """
 CREATE FUNCTION access_parties_stay() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  RAISE EXCEPTION 'the parties of a contract stay, and an ended contract stays ended'
+  RAISE EXCEPTION 'the parties and the dual control of a contract stay, and an ended one stays ended'
     USING ERRCODE = 'check_violation', CONSTRAINT = 'parties_stay';
 END $$;
 CREATE TRIGGER parties_stay BEFORE UPDATE ON access_delegationcontract FOR EACH ROW
   WHEN (OLD.delegator_id <> NEW.delegator_id OR OLD.delegate_id <> NEW.delegate_id
+        OR OLD.dual_control AND NOT NEW.dual_control
         OR OLD.ended_at IS NOT NULL AND NEW.ended_at IS DISTINCT FROM OLD.ended_at)
   EXECUTE FUNCTION access_parties_stay();
 

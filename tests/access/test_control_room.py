@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -232,6 +233,15 @@ class TestDualControl:
         assert late.answer == "lapsed"
         assert not Grant.objects.exists()
 
+    def test_one_supervisor_cannot_switch_it_off(self, world, client_of):
+        DelegationContract.objects.update(dual_control=True)
+        client = client_of(world.supervisor)
+        path = f"/registers/delegationcontract/{world.contract.pk}/change/"
+        form = client.get(path).context["adminform"].form
+        assert form.fields["dual_control"].disabled
+        with pytest.raises(IntegrityError, match="dual control"), transaction.atomic():
+            DelegationContract.objects.update(dual_control=False)
+
     def test_the_queue_shows_the_oldest_first(self, world):
         world.ask_under_dual_control()
         world.declare(MARUGAME, name="地震")
@@ -324,6 +334,14 @@ class TestSeparateDuties:
         (asked,) = Request.objects.waiting()
         answering.answer(world.administrator02, asked.pk, agree=True)
         assert Person.objects.get(username="operator").office == world.people["operator-ehime"].office
+
+    def test_what_the_database_refuses_is_said_and_not_done(self, world):
+        operator = world.operator
+        accounts._ask(world.administrator, operator, {"role": "contractor"})
+        (asked,) = Request.objects.waiting()
+        with pytest.raises(AlreadyDone), transaction.atomic():
+            answering.answer(world.administrator02, asked.pk, agree=True)
+        assert Person.objects.get(pk=operator.pk).role == "operator"
 
     def test_closing_an_account_waits_for_nobody_and_stops_its_grants(self, world):
         world.declare()
