@@ -13,6 +13,10 @@ from customers.forms import LookupForm
 FIELDS = [field for item in TABLE for field in item.fields]
 
 
+#: What a browser without JavaScript sends with a lookup, and asks for when it looks again.
+AGAIN = "again"
+
+
 def lookup(request: HttpRequest) -> HttpResponse:
     """Looks a customer up without an inquiry: for operators and switching staff."""
     return lookup_page(request, inquiry=None)
@@ -21,10 +25,13 @@ def lookup(request: HttpRequest) -> HttpResponse:
 def lookup_page(request: HttpRequest, *, inquiry) -> HttpResponse:
     """The lookup form and what it found. Words travel in the body of a POST, never in a URL or a log."""
     basis = policy.basis_for_lookup(request.user, inquiry)
-    form = LookupForm(request.POST or None, shown=basis.fields)
+    words = request.POST or _words_again(request, inquiry)
+    form = LookupForm(words or None, shown=basis.fields)
     found = None
-    if request.method == "POST" and form.is_valid():
+    if words and form.is_valid():
         found = reading.look_up(request.user, form.terms(), inquiry)
+        if AGAIN in request.POST:
+            request.session[AGAIN] = {"inquiry": inquiry and inquiry.pk, "words": form.cleaned_data}
     context = {
         "form": form,
         "inquiry": inquiry,
@@ -33,6 +40,16 @@ def lookup_page(request: HttpRequest, *, inquiry) -> HttpResponse:
         "results": [_result(request.user, view, inquiry) for view in found.customers] if found else [],
     }
     return render(request, "portal/lookup.html", context)
+
+
+def _words_again(request: HttpRequest, inquiry) -> dict | None:
+    """What was looked up by last for this inquiry, if a page without JavaScript asks again by itself.
+
+    Its results have to leave the screen when the emergency is over, and not before. A browser with
+    JavaScript never sends the words for keeping: it asks /still/ instead.
+    """
+    kept = request.session.get(AGAIN) if AGAIN in request.GET else None
+    return kept["words"] if kept and kept["inquiry"] == (inquiry and inquiry.pk) else None
 
 
 def customer(request: HttpRequest, key: str) -> HttpResponse:

@@ -11,7 +11,7 @@ from access.errors import AlreadyDone
 from access.forms import InquiryForm
 from access.models import Emergency
 from access.people import Role
-from customers.views import lookup_page
+from customers.views import AGAIN, lookup_page
 
 #: How many inquiries a page lists.
 LISTED = 50
@@ -44,6 +44,7 @@ def inquiry(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def close_inquiry(request: HttpRequest, pk: int) -> HttpResponse:
+    request.session.pop(AGAIN, None)  # the caller's words are not kept past the call
     try:
         inquiries.close(request.user, pk)
         messages.success(request, _("The inquiry is closed."))

@@ -69,6 +69,17 @@ def test_without_javascript_the_page_asks_again_by_itself(portal, visit):
     wait_for(lambda: not shows_a_customer(page), "the page to ask again", 8)
 
 
+def test_without_javascript_a_list_stays_while_it_may_and_leaves_when_it_must(portal, visit):
+    emergency = portal.world.declare()
+    page = visit("contractor", java_script_enabled=False)
+    take_inquiry(page)
+    look_up(page, phone="087-821-0001")
+    page.wait_for_url("**/?again")
+    assert shows_a_customer(page)
+    lifecycle.end(emergency, portal.world.supervisor)
+    wait_for(lambda: not shows_a_customer(page), "the list to leave the screen", 8)
+
+
 def test_the_board_moves_by_itself_and_opens_what_is_behind_a_number(portal, visit):
     board = visit("supervisor02")
     board.goto("/board/")
