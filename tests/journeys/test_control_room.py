@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Error
 
 from access import lifecycle
-from access.models import Emergency, Grant, Request
+from access.models import Emergency, Grant, Inquiry, Request
 from customers import keys
 from tests.journeys.conftest import wait_for
 from tests.journeys.test_story import look_up, take_inquiry
@@ -110,7 +110,7 @@ def test_a_drill_through_the_form_says_drill_on_every_page(portal, visit):
     supervisor.check("[name=is_drill]")
     supervisor.check(f"[name=areas][value='{portal.world.areas['99001'].pk}']")
     supervisor.click("main button[type=submit]")
-    supervisor.wait_for_url("**/emergencies/*/")
+    supervisor.wait_for_selector(".band.drill")
     assert Emergency.objects.get().is_drill
     contractor = visit("contractor")
     assert contractor.locator(".band.drill").inner_text().startswith("訓練")
@@ -118,5 +118,7 @@ def test_a_drill_through_the_form_says_drill_on_every_page(portal, visit):
     look_up(contractor, address="訓練市演習町")
     contractor.click("table.results a.button")
     assert "訓練 一郎" in contractor.content()
-    look_up_real = keys.make(portal.world.contractor, portal.world.customers[HANAKO].pk, 1)
+    look_up_real = keys.make(
+        portal.world.contractor, portal.world.customers[HANAKO].pk, Inquiry.objects.get().pk
+    )
     assert contractor.goto(f"/customers/{look_up_real}/").status == 404
