@@ -394,8 +394,8 @@ def run(examples: int) -> None:
 @pytest.mark.django_db
 def test_no_disclosure_outside_a_live_grant_whatever_happens():
     ends = time.monotonic() + 60 * float(os.environ.get("SOAK_MINUTES", "0"))
-    run(examples=50)
-    assert STEPS >= 2000, f"only {STEPS} steps"
+    while STEPS < 2000:
+        run(examples=40)
     while time.monotonic() < ends:
         run(examples=50)
         print(f"{STEPS} steps")

@@ -26,11 +26,13 @@ def customer_page(portal, page) -> str:
 
 
 def shows_a_customer(page) -> bool:
-    try:
-        content = page.content()
-    except Error:  # it is on its way elsewhere
-        return True
-    return "香川 花子" in content or HANAKO in content
+    while True:
+        try:
+            content = page.content()
+        except Error:  # it is on its way elsewhere
+            page.wait_for_load_state()
+            continue
+        return "香川 花子" in content or HANAKO in content
 
 
 @pytest.mark.parametrize("worker", ["at work", "dead"])
