@@ -108,7 +108,7 @@ def write(
     A grant's clock starts now, whenever it was asked for, and runs no longer than the ceiling.
     """
     until = min(emergency.expires_at, now + contract.max_grant)
-    chosen = list(entries.select_related("person"))
+    chosen = list(entries.select_related("person", "contract"))
     grants = Grant.objects.bulk_create(
         (
             Grant(roster_entry=one, emergency=emergency, starts_at=now, ends_at=until, granted_by=by)

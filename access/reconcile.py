@@ -103,7 +103,10 @@ def _remove(cursor, consult: Permission) -> int:
     sql, params = _pairs()
     table = AreaUserPermission._meta.db_table
     cursor.execute(
-        f"DELETE FROM {table} WHERE permission_id = %s AND (user_id, content_object_id) NOT IN ({sql})",
+        # Not NOT IN: over a few MB of pairs PostgreSQL hashes no such subquery, and compares each with each
+        f"DELETE FROM {table} AS held WHERE permission_id = %s AND NOT EXISTS ("
+        f"SELECT FROM ({sql}) AS pair (user_id, area_id) "
+        "WHERE pair.user_id = held.user_id AND pair.area_id = held.content_object_id)",
         (consult.pk, *params),
     )
     return cursor.rowcount
