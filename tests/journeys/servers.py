@@ -1,6 +1,7 @@
 """Servers of a test's own, which it may stop and start, and what it takes to do so in the middle of work."""
 
 import contextlib
+import json
 import math
 import os
 import re
@@ -13,7 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException
 from http.cookiejar import CookieJar
 from pathlib import Path
 from urllib.error import HTTPError
@@ -23,7 +24,9 @@ from urllib.request import HTTPCookieProcessor, build_opener
 import psycopg
 from django.db import connection, connections
 
-from access.models import Emergency
+from access.models import AreaUserPermission, Emergency
+from access.reconcile import RECONCILING
+from config.embedded import stop_left_overs
 from config.local_servers import PORT, Place, postgres_programs, start_postgres, start_redis
 from config.processes import private_folder, stop
 from tests import world as worlds
@@ -31,7 +34,7 @@ from tests.journeys.conftest import Portal, wait_for
 from tests.world import HANAKO_VALUES
 
 #: A machine with other work takes long over 5,000 people.
-wait_patiently_for = partial(wait_for, seconds=60)
+eventually = partial(wait_for, seconds=60)
 #: How PostgreSQL ends: at SIGINT it says goodbye to everybody, at SIGQUIT it drops everything, as in a crash.
 POLITELY, AT_ONCE = signal.SIGINT, signal.SIGQUIT
 
@@ -44,6 +47,15 @@ class FaultyPortal(Portal):
         self.commands["worker"] += ["--loglevel", "INFO"]
         self.commands["worker2"] = [*self.commands["worker"], "-n", "second@%h"]
         self.commands["beat2"] = [*self.commands["beat"][:-1], str(self.logs / "beat2")]
+
+    def missing(self) -> list[str]:
+        """What /readyz says is missing; with anything missing it answers 503."""
+        with contextlib.closing(HTTPConnection("127.0.0.1", self.port, timeout=20)) as connected:
+            connected.request("GET", "/readyz")
+            answer = connected.getresponse()
+            missing = json.load(answer)["missing"]
+        assert answer.status == (503 if missing else 200)
+        return missing
 
     def logged(self, words: str) -> int:
         """How often the workers wrote the words into their logs."""
@@ -62,6 +74,7 @@ class Servers:
     def __enter__(self) -> "Servers":
         self.ends.enter_context(self.place.locked())
         private_folder(self.place.sockets)
+        stop_left_overs(self.place)
         return self
 
     def __exit__(self, *_) -> None:
@@ -103,8 +116,7 @@ def portal_on(servers: Servers, logs: Path, *names: str) -> Iterator[FaultyPorta
     names: the processes to start; with a beat among them everything is ready.
     """
     database = connection.settings_dict
-    where = f"{database['HOST']}/{database['NAME']}"
-    where = quote(where, safe="") if where.startswith("/") else where
+    where = quote(f"{database['HOST']}/{database['NAME']}", safe="")  # a socket's folder
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -119,7 +131,7 @@ def portal_on(servers: Servers, logs: Path, *names: str) -> Iterator[FaultyPorta
     try:
         portal.start(*names)
         sign = "/readyz" if "beat" in names else "/healthz"
-        wait_patiently_for(lambda: portal.answers(sign) == 200, "the portal to be up")
+        eventually(lambda: portal.answers(sign) == 200, "the portal to be up")
         yield portal
     finally:
         portal.kill(*list(portal.running))
@@ -146,6 +158,22 @@ class Hold:
 
     def close(self) -> None:
         self.transaction.close()
+
+
+def the_last_permission() -> Hold:
+    """Stops `reconcile` at the one permission that it comes to last: all others are taken, none committed."""
+    last = AreaUserPermission.objects.latest("pk")
+    return Hold("SELECT FROM access_areauserpermission WHERE id = %s FOR UPDATE", last.pk)
+
+
+def turn_to_reconcile() -> Hold:
+    """Stops whoever begins to reconcile."""
+    return Hold("SELECT pg_advisory_xact_lock(%s)", RECONCILING)
+
+
+def writing_into(table: str) -> Hold:
+    """Stops whoever writes into the table, and nobody who reads it or locks its rows."""
+    return Hold(f"LOCK TABLE {table} IN SHARE MODE")
 
 
 @dataclass(frozen=True)
@@ -218,7 +246,7 @@ class Caller(Visitor):
     def must_get(self, what: str, fits: Callable[[Page], bool]) -> None:
         """Waits for a page that fits, of those asked for from now on."""
         now = time.monotonic()
-        wait_patiently_for(lambda: any(fits(page) for page in self.pages if page.asked > now), what)
+        eventually(lambda: any(fits(page) for page in self.pages if page.asked > now), what)
 
     def must_be_helped(self) -> None:
         self.must_get("a page with the customer", lambda page: page.shows_hanako)
