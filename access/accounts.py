@@ -168,7 +168,11 @@ def described(request: Request) -> str:
         if name == "password":
             words.append(_("a new password"))
         elif name == "is_active":
+            person = request.subject
+            assert person
+            place = [Role(person.role).label, person.organization, person.office, person.department]
             words.append(_("opening the account"))
+            words += [str(one) for one in place if one]
         else:
             words.append(f"{column.verbose_name}: {_shown(column, value)}")
     return f"{request.subject}: " + _(", ").join(words)

@@ -9,8 +9,8 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from access import accounts, clock
-from access.models import DelegationContract, Person, Role
+from access import accounts, clock, policy
+from access.models import DelegationContract, Person, Request, Role
 from access.views.acting import act_on
 from config.model_admin import PortalModelAdmin
 
@@ -82,9 +82,13 @@ def check_change_is_allowed(form: PersonForm, cleaned: dict) -> None:
     """Adds an error for a change of one's own place, or from one of the separate duties to another."""
     before = Person.objects.get(pk=form.instance.pk)
     own = {"role", "organization", "office", "department"} & set(form.changed_data)
+    if {"username", "name"} & set(form.changed_data) and Request.objects.waiting().filter(subject=before):
+        form.add_error(
+            None, _("A request about this account waits: it is answered under the name it was made under.")
+        )
     if before.pk == form.by.pk and own:
         form.add_error(own.pop(), _("Nobody changes their own role, organisation or office."))
-    elif {before.role, cleaned.get("role")} <= accounts.SEPARATE_DUTIES and before.role != cleaned["role"]:
+    elif before.role in accounts.SEPARATE_DUTIES and before.role != cleaned.get("role"):
         form.add_error(
             "role", _("Supervisor, auditor and administrator exclude one another: make another account.")
         )
@@ -212,6 +216,12 @@ class ContractAdmin(PortalModelAdmin):
 
     def get_readonly_fields(self, request, obj=None):
         return ["delegator", "delegate"] if obj else []
+
+    def has_change_permission(self, request, obj=None):
+        """Only who may grant under a contract changes it: another supervisor reads it."""
+        return super().has_change_permission(request, obj) and (
+            obj is None or policy.holds_contract(request.user, obj)
+        )
 
     def save_model(self, request, obj, form, change):
         """What a change takes away stops for readings that come later; those under way finish first."""

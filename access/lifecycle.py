@@ -198,6 +198,10 @@ def change_areas(by: Person, emergency: Emergency, areas: Collection[ServiceArea
         raise Unfit(_("Choose at least one area."), "areas")
     if any(area.is_training != emergency.is_drill for area in added):
         raise Unfit(_("A drill has training areas alone, and nothing else has them."), "areas")
+    if added and any(contract.dual_control for contract in contracts_running(emergency, now)):
+        raise Unfit(
+            _("Under dual control no area is added by one supervisor: declare another emergency."), "areas"
+        )
     if not added and not removed:
         raise Unfit(_("These are its areas already."), "areas")
     with disable_auditlog():

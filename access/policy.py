@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
-from guardian.shortcuts import get_objects_for_user
+from guardian.shortcuts import get_objects_for_group, get_objects_for_user
 
 from access.errors import Denied
 from access.models import DelegationContract, Emergency, Grant, Inquiry, Request, RosterEntry
@@ -117,10 +117,15 @@ def check_may_grant_under(
             raise Denied("contract_not_yours", contract_id=contract.pk)
 
 
-def check_may_lift(person: Person, contract: DelegationContract) -> None:
-    """Raises Denied unless the person may grant under the contract, were it in force."""
+def holds_contract(person: Person, contract: DelegationContract) -> bool:
+    """Whether the person may grant under the contract, were it in force."""
     held = get_objects_for_user(person, GRANT_UNDER, DelegationContract, accept_global_perms=False)
-    if not held.filter(pk=contract.pk).exists():
+    return held.filter(pk=contract.pk).exists()
+
+
+def check_holds_contract(person: Person, contract: DelegationContract) -> None:
+    """Raises Denied unless the person may grant under the contract, were it in force."""
+    if not holds_contract(person, contract):
         raise Denied("contract_not_yours", contract_id=contract.pk)
 
 
@@ -225,7 +230,9 @@ def live_emergencies_of(person: Person, at: datetime | None = None):
 
 
 def _operator_basis(person: Person, inquiry: Inquiry | None) -> Basis:
-    areas = get_objects_for_user(person, CONSULT, ServiceArea, accept_global_perms=False)
+    assert person.office  # the database's: operators have one
+    # The office's rights alone: a former contractor's own may not be reconciled yet
+    areas = get_objects_for_group(person.office.group, CONSULT, ServiceArea, accept_global_perms=False)
     ids = frozenset(areas.order_by().values_list("pk", flat=True))
     if not ids:
         raise Denied("no_area")
@@ -245,7 +252,9 @@ def _contractor_basis(person: Person, inquiry: Inquiry | None, at: datetime | No
     rows = check_contractor_is_called_for(person, at)
     if inquiry is None:
         raise Denied("no_inquiry", emergency_id=rows[0]["emergency_id"])
-    if inquiry.closed_at or inquiry.emergency_id not in {r["emergency_id"] for r in rows}:
+    # An inquiry is the purpose of its own emergency alone: a drill's opens no real customer
+    rows = [row for row in rows if row["emergency_id"] == inquiry.emergency_id]
+    if inquiry.closed_at or not rows:
         raise Denied("inquiry_over", inquiry_id=inquiry.pk, emergency_id=inquiry.emergency_id)
     scopes = []
     for grant_id, areas in _best_grant_of_each_area(rows).items():

@@ -94,6 +94,7 @@ def load(
     progress: called with how many rows are done. Raises Denied, and Unfit for a file that is none.
     """
     policy.check_may(by, "access.keep_roster")
+    policy.check_holds_contract(by, contract)
     contract = DelegationContract.objects.select_for_update().get(pk=contract.pk)
     rows, done = read(data), Imported()
     people = {

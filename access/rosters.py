@@ -28,6 +28,7 @@ def add(by: Person, contract: DelegationContract, person: Person, trained_on: da
     Without a training date the person stands on the roster, and cannot be granted yet.
     """
     policy.check_may(by, "access.keep_roster")
+    policy.check_holds_contract(by, contract)
     if RosterEntry.objects.filter(contract=contract, person=person, removed_at=None).exists():
         raise AlreadyDone(_("%(person)s is on the roster already.") % {"person": person})
     with disable_auditlog():
@@ -58,6 +59,7 @@ def remove(by: Person, entry: RosterEntry) -> RosterEntry:
 def train(by: Person, entry: RosterEntry, trained_on: date) -> RosterEntry:
     """Notes the day of the person's last training. Raises Denied, or AlreadyDone if off the roster."""
     policy.check_may(by, "access.keep_roster")
+    policy.check_holds_contract(by, entry.contract)
     entry = RosterEntry.objects.select_for_update().get(pk=entry.pk)
     if entry.removed_at:
         raise AlreadyDone(_("%(person)s is off the roster already.") % {"person": entry.person})

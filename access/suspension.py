@@ -54,7 +54,7 @@ def suspend(by: Person, contract: DelegationContract, because: str) -> int:
 def lift(by: Person, contract: DelegationContract) -> DelegationContract:
     """Lifts the suspension: grants may be given again. Raises Denied, or AlreadyDone if there is none."""
     policy.check_may(by, "access.suspend_contract")
-    policy.check_may_lift(by, contract)
+    policy.check_holds_contract(by, contract)
     contract = DelegationContract.objects.select_for_update().get(pk=contract.pk)
     if not contract.suspended_at:
         raise AlreadyDone(_("This contract is not suspended."))

@@ -94,7 +94,8 @@ def emergencies_to_choose() -> list[tuple[int, str]]:
 def readable(entry: LogEntry) -> Line:
     """The entry as a title and a sentence in the active language."""
     code = entry.event or _CHANGES.get(entry.action, "changed.updated")
-    title, sentence = EVENTS[code]
+    # What nobody knows is shown as it stands: one odd row must not hide all the others
+    title, sentence = EVENTS.get(code) or (code, "%(person)s: " + code.replace("%", "%%"))
     return Line(entry, title, sentence % _words(entry))
 
 

@@ -1,6 +1,7 @@
 """Admin classes of organisations and areas. Customers have none: they are read by one path alone."""
 
 from config.model_admin import PortalModelAdmin
+from customers.models import Organization
 
 
 class OrganizationAdmin(PortalModelAdmin):
@@ -10,6 +11,12 @@ class OrganizationAdmin(PortalModelAdmin):
 
     def get_readonly_fields(self, request, obj=None):
         return ["kind"] if obj else []
+
+    def formfield_for_choice_field(self, db_field, request, **kwargs):
+        """There is one network operator, made at the start: no page makes another, with staff of its own."""
+        if db_field.name == "kind":
+            kwargs["choices"] = [c for c in Organization.Kind.choices if c[0] != "network_operator"]
+        return super().formfield_for_choice_field(db_field, request, **kwargs)
 
 
 class ServiceAreaAdmin(PortalModelAdmin):

@@ -40,4 +40,5 @@ def name(text: str) -> str:
 
 def address(text: str) -> str:
     """An address with one kind of dash and digit, and without spaces."""
-    return _DASHES.sub("-", _plain(text)).lower()
+    # once more after lower(), for a small letter may combine where the large one did not (T̈ and ẗ)
+    return unicodedata.normalize("NFKC", _DASHES.sub("-", _plain(text)).lower())

@@ -142,15 +142,14 @@ CREATE TRIGGER leaving_leaves_the_roster AFTER UPDATE ON access_person FOR EACH 
     OR OLD.role <> NEW.role OR NOT NEW.is_active))
   EXECUTE FUNCTION access_leaving_leaves_the_roster();
 
--- Supervisor, auditor and administrator exclude one another, also one after the other.
+-- Supervisor, auditor and administrator exclude one another, also one after the other, by whatever way.
 CREATE FUNCTION access_duties_stay_separate() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   RAISE EXCEPTION 'a % never becomes %: the person gets another account', OLD.role, NEW.role
     USING ERRCODE = 'check_violation', CONSTRAINT = 'duties_stay_separate';
 END $$;
 CREATE TRIGGER duties_stay_separate BEFORE UPDATE OF role ON access_person FOR EACH ROW
-  WHEN (OLD.role <> NEW.role AND OLD.role IN ('supervisor', 'auditor', 'administrator')
-        AND NEW.role IN ('supervisor', 'auditor', 'administrator'))
+  WHEN (OLD.role <> NEW.role AND OLD.role IN ('supervisor', 'auditor', 'administrator'))
   EXECUTE FUNCTION access_duties_stay_separate();
 """
 

@@ -6,7 +6,7 @@ import pytest
 from django.core import mail
 from django.db import IntegrityError, transaction
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from access import accounts, answering, clock, granting, lifecycle, notices, policy, rosters, suspension
 from access.errors import AlreadyDone, Denied, Unfit
@@ -226,7 +226,7 @@ class TestDualControl:
             emergency=asked.emergency, contract=asked.contract, detail=asked.detail,
         )  # fmt: skip
         wait_for_clock(late.lapses_at)
-        with pytest.raises(AlreadyDone, match="失効"):
+        with translation.override("ja"), pytest.raises(AlreadyDone, match="失効"):
             answering.answer(world.supervisor02, late.pk, agree=True)
         sweep()
         late.refresh_from_db()
@@ -556,3 +556,70 @@ def test_an_open_page_that_asks_is_sent_away_when_it_is_over(world, client_of):
     assert LogEntry.objects.denials().newest_first()[0].reason == "no_emergency"
     client.logout()
     assert client.get("/still/", headers={"HX-Request": "true"})["HX-Redirect"] == "/login/"
+
+
+class TestWhatAHostileReviewFound:
+    def test_a_drills_inquiry_opens_no_real_customer(self, world):
+        world.declare()
+        call = inquiry_of(world, world.drill())
+        with pytest.raises(Denied, match="customer_unknown"):
+            reading.open_customer(world.contractor, world.customers[HANAKO].pk, call)
+
+    def test_under_dual_control_one_supervisor_adds_no_area(self, world):
+        emergency = world.declare(TAKAMATSU)
+        DelegationContract.objects.update(dual_control=True)
+        with pytest.raises(Unfit):
+            lifecycle.change_areas(
+                world.supervisor, emergency, [world.areas[TAKAMATSU], world.areas[MARUGAME]]
+            )
+
+    def test_who_holds_no_right_on_a_contract_changes_neither_it_nor_its_roster(self, world, client_of):
+        world.contract.contractgrouppermission_set.all().delete()
+        path = f"/registers/delegationcontract/{world.contract.pk}/change/"
+        assert client_of(world.supervisor).post(path, {"title": "x"}).status_code == 403
+        with pytest.raises(Denied, match="contract_not_yours"):
+            rosters.train(world.supervisor, world.entry(), timezone.localdate())
+        rosters.remove(world.supervisor, world.entry())
+        with pytest.raises(Denied, match="contract_not_yours"):
+            rosters.add(world.supervisor, world.contract, world.contractor, None)
+
+    def test_a_supervisor_does_not_become_an_auditor_in_two_steps_either(self, world):
+        with pytest.raises(IntegrityError, match="never becomes"), transaction.atomic():
+            Person.objects.filter(username="supervisor").update(role="operator")
+
+    def test_a_former_contractors_permissions_are_no_operators(self, world):
+        world.declare(MATSUYAMA)
+        person = Person.objects.get(username="contractor")
+        person.role, person.organization, person.office = (
+            "operator", world.operator.organization, world.operator.office,
+        )  # fmt: skip
+        person.save()
+        areas = policy.basis_for_lookup(Person.objects.get(pk=person.pk)).scopes[0].areas
+        assert world.areas[MATSUYAMA].pk not in areas
+
+    def test_no_page_makes_a_second_network_operator(self, world, client_of):
+        form = {"name": "偽送配電", "name_en": "", "kind": "network_operator"}
+        client_of(world.administrator).post("/registers/organization/add/", form)
+        assert not type(world.organizations["operator"]).objects.filter(name="偽送配電").exists()
+
+    def test_a_request_to_open_an_account_says_what_it_is(self, world):
+        accounts._ask(world.administrator, world.operator, {"is_active": True})
+        (asked,) = Request.objects.waiting()
+        said = accounts.described(asked)
+        assert "担当者" in said
+        assert str(world.operator.office) in said
+
+    def test_a_name_stays_while_a_request_about_it_waits(self, world, client_of):
+        accounts._ask(world.administrator, world.operator, {"password": "!"})
+        form = {
+            "username": "operator", "name": "試験用", "role": "operator", "is_active": "on",
+            "organization": world.operator.organization_id, "office": world.operator.office_id,
+        }  # fmt: skip
+        client_of(world.administrator).post(f"/registers/person/{world.operator.pk}/change/", form)
+        assert Person.objects.get(pk=world.operator.pk).name == "高松 一郎"
+
+    def test_one_odd_entry_hides_no_other(self, world, client_of):
+        world.declare()
+        LogEntry(kind="decision", event="odd 100%", additional_data={}).save()
+        lines = client_of(world.auditor).get("/history/").context["lines"]
+        assert len(lines) > 1

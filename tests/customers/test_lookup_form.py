@@ -2,7 +2,7 @@
 
 import pytest
 from django.urls import reverse
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from audit.models import LogEntry
@@ -104,6 +104,7 @@ def test_percent_and_underscore_are_letters(look_up):
 
 
 @given(text=st.text(max_size=60))
+@example(text="T¨")
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_normalising_twice_is_normalising_once(text):
     for function in (normalising.digits, normalising.kana, normalising.name, normalising.address):
