@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from access import clock, granting, policy
+from access import clock, granting, notices, policy
 from access.errors import AlreadyDone, Unfit
 from access.models import (
     AreaGroupPermission,
@@ -78,17 +78,28 @@ def save_person(by: Person, person: Person, before: Person | None) -> list[Reque
         wanted["is_active"] = True
     if wanted and person.pk == by.pk:
         raise Unfit(_("Nobody changes their own role, organisation or office."))
+    if before.is_active and not person.is_active:
+        check_may_be_closed(before)
     for name in wanted:
         setattr(person, name, getattr(before, name))
     save_with_rosters(by, person)
     return [_ask(by, person, wanted)] if wanted else []
 
 
+def check_may_be_closed(person: Person) -> None:
+    """Raises Unfit where two administrators would not stay: what one gives waits for the other."""
+    others = Person.objects.select_for_update().filter(role=Role.ADMINISTRATOR, is_active=True)
+    if person.role == Role.ADMINISTRATOR and len(others.exclude(pk=person.pk)) < 2:
+        raise Unfit(_("Two administrators stay: open another account first."), "is_active")
+
+
 @transaction.atomic
 def set_password(by: Person, person: Person, hashed: str) -> Request:
     """Files a request for a new password: whoever sets it could sign in as the person."""
     policy.check_may(by, "access.change_person")
-    return _ask(by, person, {"password": hashed})
+    request = _ask(by, person, {"password": hashed})
+    notices.password_asked_for(request)
+    return request
 
 
 @transaction.atomic

@@ -9,7 +9,8 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from access import accounts, clock, policy
+from access import accounts, clock, notices, policy
+from access.errors import Unfit
 from access.models import DelegationContract, Person, Request, Role
 from access.views.acting import act_on
 from config.model_admin import PortalModelAdmin
@@ -86,6 +87,11 @@ def check_change_is_allowed(form: PersonForm, cleaned: dict) -> None:
         form.add_error(
             None, _("A request about this account waits: it is answered under the name it was made under.")
         )
+    if before.is_active and not cleaned.get("is_active"):
+        try:
+            accounts.check_may_be_closed(before)
+        except Unfit as unfit:
+            form.add_error("is_active", str(unfit))
     if before.pk == form.by.pk and own:
         form.add_error(own.pop(), _("Nobody changes their own role, organisation or office."))
     elif before.role in accounts.SEPARATE_DUTIES and before.role != cleaned.get("role"):
@@ -225,8 +231,10 @@ class ContractAdmin(PortalModelAdmin):
 
     def save_model(self, request, obj, form, change):
         """What a change takes away stops for readings that come later; those under way finish first."""
-        clock.time_of_ending()
+        now = clock.time_of_ending()
         super().save_model(request, obj, form, change)
+        if change and form.changed_data:
+            notices.terms_changed(obj, request.user, now)
 
     @admin.display(description=_("state"))
     def state(self, contract):

@@ -39,6 +39,8 @@ def answer(by: Person, pk: int, *, agree: bool) -> Request:
         raise AlreadyDone(_("Somebody has answered this request already."))
     if request.lapses_at <= now:
         raise AlreadyDone(_("This request has lapsed: it has to be made again."))
+    if agree and not policy.asker_still_may(request):
+        raise AlreadyDone(_("Whoever asked for this may not any more: refuse it."))
     _write(request, by, Request.Answer.AGREED if agree else Request.Answer.REFUSED, now)
     if agree:
         _carry_out(request, by)
@@ -81,8 +83,11 @@ def let_lapse() -> int:
 
 
 def _write(request: Request, by: Person, what: str, now: datetime) -> None:
+    stored = Request(pk=request.pk, answer=what, answered_at=now, answered_by=by)
+    # A password that was asked for is not kept beside the account: `request.detail` still has it
+    stored.detail = {name: value for name, value in request.detail.items() if name != "password"}
+    stored.save(update_fields=["answer", "answered_at", "answered_by", "detail"])
     request.answer, request.answered_at, request.answered_by = what, now, by
-    request.save(update_fields=["answer", "answered_at", "answered_by"])
     recording.decision(
         f"request.{what}",
         request,

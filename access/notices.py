@@ -31,6 +31,8 @@ SENTENCES = {
     "summary":    gettext_noop("What “%(name)s” came to is summed up, and waits for an auditor."),
     "suspended":  gettext_noop("The contract “%(name)s” is suspended, and everything under it has stopped."),
     "waiting":    gettext_noop("A request waits for an answer: %(kind)s, from %(by)s."),
+    "password":   gettext_noop("A new password for your account was asked for (%(by)s). If you did not ask for one, say so at once."),
+    "terms":      gettext_noop("The terms of the contract “%(name)s” were changed (%(by)s)."),
     "silent":     gettext_noop("No worker has been heard from since %(until)s. Refusals hold all the same; ask IT to look."),
 }
 # fmt: on
@@ -119,6 +121,21 @@ def suspended(contract: DelegationContract, holders: Iterable[Person]) -> None:
     tell(supervisors(), "suspended", about, words, path)
     tell(auditors_of([contract]), "suspended", about, words, path)
     tell(holders, "suspended", about, words, reverse("portal:index"))
+
+
+def terms_changed(contract: DelegationContract, by: Person, at: datetime) -> None:
+    """Tells the contract's auditors and the other supervisors: wider terms are wider access."""
+    path = reverse("portal:access_delegationcontract_change", args=[contract.pk])
+    about, words = f"contract {contract.pk} {at.isoformat()}", {"name": contract.title, "by": by.name}
+    for people in (supervisors().exclude(pk=by.pk), auditors_of([contract])):
+        tell(people, "terms", about, words, path)
+
+
+def password_asked_for(request: Request) -> None:
+    """Tells the person whose password it is, who may know nothing of it."""
+    assert request.subject
+    words = {"by": request.asked_by.name}
+    tell([request.subject], "password", f"request {request.pk}", words, reverse("portal:index"))
 
 
 @transaction.atomic

@@ -159,6 +159,30 @@ def check_second_person(person: Person, request: Request) -> None:
         raise Denied("second_person", emergency_id=request.emergency_id, contract_id=request.contract_id)
 
 
+#: Kind of request to the permission that whoever asks for it needs, also when it is answered.
+ASKING = {
+    Request.Kind.GRANT: "access.give_grant",
+    Request.Kind.EXTENSION: "access.extend_emergency",
+    Request.Kind.HELP: "access.ask_for_grant",
+    Request.Kind.ACCOUNT: "access.change_person",
+    Request.Kind.RIGHT: "access.keep_object_rights",
+}
+
+
+def asker_still_may(request: Request) -> bool:
+    """Whether the person who asked could still ask for it: their account open, their rights not taken."""
+    asker, kind = request.asked_by, Request.Kind(request.kind)
+    if not may(asker, ASKING[kind]):
+        return False
+    if kind == Request.Kind.GRANT:
+        assert request.contract
+        return holds_contract(asker, request.contract)
+    if kind == Request.Kind.EXTENSION:
+        granted = DelegationContract.objects.filter(roster__grants__emergency=request.emergency).distinct()
+        return all(holds_contract(asker, contract) for contract in granted)
+    return True
+
+
 def check_still_live(basis: "Basis") -> None:
     """Raises Denied unless every grant of the basis is live now: asked again once the history is written.
 

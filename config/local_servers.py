@@ -47,6 +47,9 @@ POSTGRES_SETTINGS = {
     "shared_buffers": "256MB",
     "timezone": "UTC",
     "log_timezone": "UTC",
+    # The words of a statement, and the row that a constraint refused, can be a customer's
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
 }
 # The tests' data is made anew each time, so nothing is lost with it
 UNSAFE_SPEED = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

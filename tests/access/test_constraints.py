@@ -70,7 +70,7 @@ BROKEN_BY = {
     "drills_reach_training_areas":          f"INSERT INTO access_emergency_areas (emergency_id, servicearea_id) SELECT e.id, a.id FROM {EMERGENCY} e, customers_servicearea a WHERE a.code = '99001'",
     "emergency_expires_within_72_hours":    f"UPDATE {EMERGENCY} SET expires_at = now() + interval '72 hours 1 minute'",
     "emergency_end_is_whole":               f"UPDATE {EMERGENCY} SET ended_at = now()",
-    "emergency_ends_between_declaration_and_expiry": f"UPDATE {EMERGENCY} SET ended_at = expires_at + interval '1 second', ended_by_id = declared_by_id",
+    "emergency_ends_between_declaration_and_expiry": f"UPDATE {EMERGENCY} SET ended_at = declared_at - interval '1 second', ended_by_id = declared_by_id",
     "emergency_kind_known":                 f"UPDATE {EMERGENCY} SET kind = 'weather'",
     # grants
     "grant_ends_after_it_starts":           f"UPDATE {GRANT} SET ends_at = starts_at",
@@ -78,6 +78,15 @@ BROKEN_BY = {
     "revoked_stays_revoked":                f"{REVOKE_IT}; UPDATE {GRANT} SET revoked_at = NULL, revoked_by_id = NULL, revoked_because = NULL",
     "one_grant_at_a_time":                  f"INSERT INTO {GRANT} (roster_entry_id, emergency_id, starts_at, ends_at, granted_by_id) SELECT roster_entry_id, emergency_id, starts_at, ends_at, granted_by_id FROM {GRANT}",
     "grant_is_allowed":                     f"UPDATE {GRANT} SET ends_at = starts_at + interval '24 hours 1 second'",
+    # whose an act was, and moments that were
+    "emergency_stays_written":              f"UPDATE {EMERGENCY} SET declared_by_id = 1",
+    "rosterentry_stays_written":            f"UPDATE {ROSTER} SET added_by_id = 1",
+    "inquiry_stays_written":                "UPDATE access_inquiry SET taken_by_id = 1",
+    "emergency_ended_at_was":               f"UPDATE {EMERGENCY} SET ended_at = clock_timestamp() + interval '1 minute', ended_by_id = declared_by_id",
+    "grant_revoked_at_was":                 f"UPDATE {GRANT} SET revoked_at = clock_timestamp() + interval '1 minute', revoked_by_id = granted_by_id, revoked_because = 'x'",
+    "rosterentry_removed_at_was":           f"UPDATE {ROSTER} SET removed_at = clock_timestamp() + interval '1 minute', removed_by_id = added_by_id",
+    "delegationcontract_suspended_at_was":  f"UPDATE {CONTRACT} SET suspended_at = clock_timestamp() + interval '1 minute', suspended_by_id = 1, suspended_because = 'x'",
+    "inquiry_closed_at_was":                "UPDATE access_inquiry SET closed_at = clock_timestamp() + interval '1 minute'",
     # people and organisations
     "person_role_known":                    f"UPDATE {PERSON} SET role = 'king', organization_id = organization_id WHERE {CONTRACTOR}",
     "person_belongs_to_an_organization_unless_the_system": f"UPDATE {PERSON} SET organization_id = 1 WHERE role = 'system'",
@@ -92,6 +101,7 @@ BROKEN_BY = {
     "request_is_answered_by_a_second_person": request(answer="'refused'", answered_at="now()", answered_by_id="p.id"),
     "request_is_agreed_to_before_it_lapses": request(answer="'agreed'", answered_at="now() + interval '2 hours'", answered_by_id="1"),
     "one_call_for_help_at_a_time":          f"{request(kind=HELP, emergency_id=FIRST)}; {request(kind=HELP, emergency_id=FIRST)}",
+    "request_is_never_answered_by_its_subject": request(subject_id="1", answer="'refused'", answered_at="now()", answered_by_id="1"),
     "answered_stays_answered":              request(answer="'refused'", answered_at="now()", answered_by_id="1") + "; UPDATE access_request SET answer = 'lapsed'",
     "told_once":                            f"{NOTICE}; {NOTICE}",
     "one_heartbeat":                        "INSERT INTO access_heartbeat (id, heard_at) VALUES (2, now())",
@@ -119,6 +129,7 @@ REFUSED = {
     "groups_are_derived":       ("INSERT INTO access_person_groups (person_id, group_id) SELECT p.id, g.id FROM access_person p, auth_group g WHERE p.username = 'contractor' AND g.name = 'operator'", "groups follow"),
     "never_deleted":            (f"DELETE FROM {PERSON} WHERE {CONTRACTOR}", "never deleted"),
     "organization_kind_stays":  ("UPDATE customers_organization SET kind = 'network_operator' WHERE kind = 'affiliate_retailer'", "kind"),
+    "never_emptied":            ("TRUNCATE access_grant", "never emptied"),
     "history_is_append_only":   ("UPDATE audit_logentry SET actor_name = 'x'", "append-only"),
     "history_is_never_emptied": ("TRUNCATE audit_logentry", "append-only"),
 }
@@ -137,6 +148,11 @@ OTHERS = {
     "answered_stays_answered",
     "leaving_leaves_the_roster",
     "mark_unreconciled",
+    "emergency_stays_written",
+    "grant_stays_written",
+    "rosterentry_stays_written",
+    "delegationcontract_stays_written",
+    "inquiry_stays_written",
 }  # fmt: skip
 
 

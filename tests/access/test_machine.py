@@ -81,7 +81,7 @@ class Machine(RuleBasedStateMachine):
         first = self.world.contract
         second = DelegationContract.objects.create(
             title="二者承認の契約", delegator=first.delegator, delegate=first.delegate,
-            starts_at=first.starts_at, ends_at=first.ends_at, delegated_items=["name", "address"],
+            starts_at=first.starts_at, ends_at=first.ends_at, delegated_items=["supply_point_number", "name"],
             max_grant_hours=12, dual_control=True,
         )  # fmt: skip
         for held in first.contractgrouppermission_set.all():

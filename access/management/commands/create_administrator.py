@@ -25,7 +25,7 @@ class Command(BaseCommand):
 
     @transaction.atomic
     def handle(self, *args, username, name, operator, **options):
-        if Person.objects.filter(role=Role.ADMINISTRATOR).count() >= 2:
+        if Person.objects.filter(role=Role.ADMINISTRATOR, is_active=True).count() >= 2:
             raise CommandError("There are two administrators already, who can make others in the portal.")
         password = getpass("Password: ")
         try:

@@ -1,0 +1,197 @@
+"""Clauses of the rules that a second rule stands behind: each tried alone, so that it fails when deleted."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.db.models import Q
+
+from access import accounts, answering, clock, inquiries, lifecycle, policy, rosters
+from access.errors import AlreadyDone, Unfit
+from access.models import (
+    AreaUserPermission,
+    DelegationContract,
+    Emergency,
+    Grant,
+    Inquiry,
+    Notice,
+    Person,
+    Request,
+    RosterEntry,
+)
+from audit.models import LogEntry
+from customers import reading
+from tests.access.test_policy import inquiry_of, refusal
+from tests.world import TAKAMATSU
+
+pytestmark = pytest.mark.django_db
+
+A_SECOND = timedelta(seconds=1)
+
+
+class TestNothingIsSoBeforeItsBeginning:
+    def test_a_grant(self, world):
+        world.declare()
+        grant = world.grant()
+        assert Grant.objects.live(grant.starts_at).contains(grant)
+        assert not Grant.objects.live(grant.starts_at - A_SECOND).exists()
+
+    def test_an_emergency(self, world):
+        emergency = world.declare()
+        assert not Emergency.objects.open(emergency.declared_at - A_SECOND).exists()
+
+    def test_a_contract(self, world):
+        assert not DelegationContract.objects.in_force(world.contract.starts_at - A_SECOND).exists()
+
+    def test_a_place_on_the_roster(self, world):
+        entry = world.entry()
+        assert not RosterEntry.objects.current(entry.added_at - A_SECOND).contains(entry)
+
+
+class TestAreas:
+    def test_the_permission_is_the_persons_own(self, world):
+        world.declare()
+        AreaUserPermission.objects.filter(user=world.contractor).delete()
+        assert refusal(policy.check_called_for, world.contractor) == "not_ready"
+        policy.check_called_for(world.contractor02)
+
+    def test_the_permission_is_the_one_to_consult(self, world):
+        world.declare()
+        other = Permission.objects.get(codename="declare_in_servicearea")
+        AreaUserPermission.objects.filter(user=world.contractor).update(permission=other)
+        assert refusal(policy.check_called_for, world.contractor) == "not_ready"
+
+    def test_of_two_grants_in_an_area_the_one_that_delegates_more(self, world):
+        narrow = DelegationContract.objects.create(
+            title="狭い契約", delegator=world.contract.delegator, delegate=world.contract.delegate,
+            starts_at=world.contract.starts_at, ends_at=world.contract.ends_at, delegated_items=["name"],
+        )  # fmt: skip
+        RosterEntry.objects.create(
+            contract=narrow, person=world.contractor, added_by=world.supervisor,
+            trained_on=world.entry().trained_on,
+        )  # fmt: skip
+        for first, second in ((narrow, world.contract), (world.contract, narrow)):
+            emergency = world.declare(TAKAMATSU, contracts=[])
+            for contract in (first, second):
+                entry = RosterEntry.objects.get(contract=contract, person=world.contractor)
+                now = clock.database_now()
+                Grant.objects.create(
+                    roster_entry=entry, emergency=emergency, starts_at=now, granted_by=world.supervisor,
+                    ends_at=now + timedelta(hours=1),
+                )  # fmt: skip
+            consult = Permission.objects.get(codename="consult_servicearea")
+            AreaUserPermission.objects.get_or_create(
+                user=world.contractor, permission=consult, content_object=world.areas[TAKAMATSU]
+            )
+            basis = policy.basis_for_lookup(world.contractor, inquiry_of(world, world.contractor, emergency))
+            assert {scope.contract_id for scope in basis.scopes} == {world.contract.pk}
+
+
+class TestInquiries:
+    def test_nobody_sees_anybody_elses(self, world):
+        emergency = world.declare()
+        inquiry_of(world, world.contractor02, emergency)
+        mine = inquiry_of(world, world.contractor, emergency)
+        assert list(inquiries.of_person(world.contractor)) == [mine]
+
+    def test_those_of_an_emergency_that_is_over_are_not_theirs_to_read(self, world):
+        first = world.declare(name="先の台風")
+        inquiry_of(world, world.contractor, first)
+        second = world.declare(name="後の台風")
+        now = inquiry_of(world, world.contractor, second)
+        lifecycle.end(first, world.supervisor)
+        assert list(inquiries.of_person(world.contractor)) == [now]
+
+    def test_only_who_answers_the_phone_takes_one(self, world):
+        world.declare()
+        for person in (world.supervisor, world.auditor, world.administrator, world.retailer):
+            assert refusal(inquiries.take, person, Inquiry(caller_name="x", kind="outage")) == "role"
+
+    def test_no_history_of_changes_keeps_what_a_caller_said(self, world):
+        made = inquiry_of(world, world.contractor, world.declare())
+        made.caller_name, made.kind = "別の通報者", "other"
+        made.save()
+        kept = [str(vars(entry)) for entry in LogEntry.objects.all()]
+        assert not any("通報者" in text for text in kept)
+
+
+class TestRosters:
+    def test_only_a_supervisor_keeps_one(self, world):
+        entry = world.entry()
+        for person in (world.contractor, world.operator, world.auditor, world.administrator):
+            assert refusal(rosters.remove, person, entry) == "role"
+            assert refusal(rosters.add, person, world.contract, world.contractor, None) == "role"
+            assert refusal(rosters.train, person, entry, entry.trained_on) == "role"
+
+
+class TestRequests:
+    def test_who_asked_and_may_not_any_more_asks_for_nothing(self, world):
+        emergency = world.ask_under_dual_control()
+        (asked,) = Request.objects.waiting()
+        Person.objects.filter(pk=world.supervisor.pk).update(is_active=False)
+        with pytest.raises(AlreadyDone, match="."):
+            answering.answer(world.supervisor02, asked.pk, agree=True)
+        assert not Grant.objects.filter(emergency=emergency).exists()
+        answering.answer(world.supervisor02, asked.pk, agree=False)
+
+    def test_who_asked_and_lost_the_right_on_the_contract_asks_for_nothing(self, world):
+        world.ask_under_dual_control()
+        (asked,) = Request.objects.waiting()
+        assert policy.asker_still_may(asked)
+        world.contract.contractgrouppermission_set.filter(
+            permission__codename="grant_under_contract"
+        ).delete()
+        assert not policy.asker_still_may(Request.objects.get(pk=asked.pk))
+
+    @pytest.mark.parametrize("agree", [True, False])
+    def test_a_password_asked_for_is_told_and_not_kept(self, world, agree):
+        asked = accounts.set_password(world.administrator, world.operator, "!hash")
+        told = Notice.objects.get(person=world.operator, kind="password")
+        assert told.words == {"by": world.administrator.name}
+        answering.answer(world.administrator02, asked.pk, agree=agree)
+        asked.refresh_from_db()
+        assert asked.detail == {}
+        world.operator.refresh_from_db()
+        assert (world.operator.password == "!hash") is agree
+
+    def test_two_administrators_stay(self, world, client_of):
+        before = Person.objects.get(pk=world.administrator02.pk)
+        world.administrator02.is_active = False
+        with pytest.raises(Unfit):
+            accounts.save_person(world.administrator, world.administrator02, before)
+        page = client_of(world.administrator).post(
+            f"/registers/person/{before.pk}/change/",
+            {"username": before.username, "name": before.name, "role": before.role,
+             "organization": before.organization_id},
+        )  # fmt: skip
+        assert "is_active" in page.context["adminform"].form.errors
+
+
+def test_other_terms_of_a_contract_are_told_to_its_auditors(world, client_of):
+    client = client_of(world.supervisor)
+    path = f"/registers/delegationcontract/{world.contract.pk}/change/"
+    fields = client.get(path).context["adminform"].form.initial
+    start, end = world.contract.starts_at, world.contract.ends_at
+    form = {
+        "title": fields["title"], "max_grant_hours": 48, "delegated_items": fields["delegated_items"],
+        "training_valid_days": fields["training_valid_days"],
+        "starts_at_0": f"{start:%Y-%m-%d}", "starts_at_1": "00:00:00",
+        "ends_at_0": f"{end:%Y-%m-%d}", "ends_at_1": "00:00:00",
+    }  # fmt: skip
+    assert client.post(path, form).status_code == 302
+    told = Notice.objects.filter(kind="terms").values_list("person__username", flat=True)
+    assert {"auditor", "supervisor02"} <= set(told)
+    assert "supervisor" not in told
+
+
+def test_what_is_hidden_of_a_row_is_null_in_what_the_database_sends(world):
+    basis, everybody = policy.basis_for_lookup(world.retailer), Q(pk__gt=0)
+    own, others = (
+        [row for row in reading._rows(basis, basis.fields, everybody) if row["scope"] == scope]
+        for scope in (0, 1)
+    )
+    hidden = basis.scopes[0].fields - basis.scopes[1].fields - {"monthly_usage"}
+    assert hidden
+    assert others
+    assert {row[f"shown_{name}"] for row in others for name in hidden} == {None}
+    assert any(row[f"shown_{name}"] is not None for row in own for name in hidden) or not own
