@@ -31,10 +31,13 @@ A_SECOND = timedelta(seconds=1)
 
 class TestNothingIsSoBeforeItsBeginning:
     def test_a_grant(self, world):
-        world.declare()
-        grant = world.grant()
-        assert Grant.objects.live(grant.starts_at).contains(grant)
-        assert not Grant.objects.live(grant.starts_at - A_SECOND).exists()
+        emergency, now = world.declare(contracts=()), clock.database_now()
+        grant = Grant.objects.create(
+            roster_entry=world.entry(), emergency=emergency, granted_by=world.supervisor,
+            starts_at=now + timedelta(hours=1), ends_at=now + timedelta(hours=2),
+        )  # fmt: skip
+        assert not Grant.objects.live().exists()
+        assert Grant.objects.live(grant.starts_at).exists()
 
     def test_an_emergency(self, world):
         emergency = world.declare()
