@@ -178,8 +178,10 @@ class Machine(RuleBasedStateMachine):
         number = self._number(data)
         one = self.model.emergencies[number]
         fits = self.model.is_open(number) and not one.drill and one.areas != where
+        running = self.model.running_contracts(number)
+        alone = where - one.areas and any(self.model.contracts[name].dual for name in running)
         if self._expect(
-            fits,
+            bool(fits and not alone),
             lambda: lifecycle.change_areas(
                 self.world.supervisor, self.emergencies[number], [self.world.areas[a] for a in where]
             ),
