@@ -206,6 +206,9 @@ class ContractForm(forms.ModelForm):
         starts, ends = cleaned.get("starts_at"), cleaned.get("ends_at")
         if starts and ends and ends <= starts:
             self.add_error("ends_at", _("A contract ends after it starts."))
+        slow, stop = cleaned.get("slow_after"), cleaned.get("stop_after")
+        if slow and stop and stop <= slow:
+            self.add_error("stop_after", _("Slowed comes before stopped: give more than the other."))
         if cleaned.get("delegator") and cleaned.get("delegator") == cleaned.get("delegate"):
             self.add_error("delegate", _("Nobody delegates to themself."))
         return cleaned
@@ -217,7 +220,7 @@ class ContractAdmin(PortalModelAdmin):
     list_select_related = ["delegate"]
     fields = [
         "title", "delegator", "delegate", "starts_at", "ends_at", "delegated_items", "max_grant_hours",
-        "training_valid_days", "dual_control",
+        "training_valid_days", "max_results", "slow_after", "stop_after", "dual_control",
     ]  # fmt: skip
 
     def get_readonly_fields(self, request, obj=None):

@@ -31,6 +31,8 @@ REASONS = {
     "inquiry_over":          Reason(403, _("This inquiry is closed, or its emergency is over for you. Record a new one.")),
     "item_not_delegated":    Reason(403, _("You cannot look up by this item, for you are not shown it.")),
     "customer_unknown":      Reason(404, _("There is no such customer for you.")),
+    "too_fast":              Reason(429, _("You look up faster than callers call. Wait a quarter of a minute, and try again.")),
+    "stopped":               Reason(429, _("You looked up more than any caller explains, so you are stopped. A supervisor has been told, and can grant you access anew.")),
     "contract_not_yours":    Reason(403, _("You may not grant under this contract.")),
     "area_not_yours":        Reason(403, _("Your office may not declare an emergency in one of these areas.")),
     "second_person":         Reason(403, _("A second person answers this, never the one who asked or whom it is about.")),

@@ -241,6 +241,22 @@ class InquiryForm(forms.ModelForm):
         return typed
 
 
+class ClosingForm(forms.Form):
+    """What came of a call."""
+
+    found = forms.TypedChoiceField(
+        label=_("Was the customer found?"),
+        choices=[("yes", _("Found")), ("no", _("Not found")), ("", _("Nobody was looked up"))],
+        coerce=lambda said: said == "yes",
+        empty_value=None,
+        required=False,
+        widget=forms.RadioSelect,
+    )
+    outcome = forms.ChoiceField(
+        label=_("What came of it"), choices=Inquiry.Outcome.choices, widget=forms.RadioSelect
+    )
+
+
 def has_taken_place(day: date) -> None:
     if day > timezone.localdate():
         raise forms.ValidationError(_("The training has not taken place yet."))

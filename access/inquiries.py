@@ -55,20 +55,25 @@ def take(by: Person, inquiry: Inquiry) -> Inquiry:
 
 
 @transaction.atomic
-def close(by: Person, pk: int) -> Inquiry:
-    """Closes an own inquiry: nothing more is looked up for it. Raises Denied or AlreadyDone."""
+def close(by: Person, pk: int, *, outcome: str, found: bool | None) -> Inquiry:
+    """Closes an own inquiry with what came of it: nothing more is looked up for it.
+
+    outcome: of Inquiry.Outcome. found: whether the caller's customer was, None if nobody was looked up.
+    Raises Denied or AlreadyDone.
+    """
     inquiry = own(by, pk)
     inquiry = Inquiry.objects.select_for_update().get(pk=inquiry.pk)
     if inquiry.closed_at:
         raise AlreadyDone(_("This inquiry is closed already."))
-    inquiry.closed_at = database_now()
+    inquiry.closed_at, inquiry.outcome, inquiry.found = database_now(), outcome, found
     with disable_auditlog():
-        inquiry.save(update_fields=["closed_at"])
+        inquiry.save(update_fields=["closed_at", "outcome", "found"])
     recording.decision(
         "inquiry.closed",
         inquiry,
         actor=by,
         inquiry_id=inquiry.pk,
         emergency_id=inquiry.emergency_id,
+        detail={"outcome": outcome, "found": found},
     )
     return inquiry

@@ -33,6 +33,7 @@ SENTENCES = {
     "waiting":    gettext_noop("A request waits for an answer: %(kind)s, from %(by)s."),
     "password":   gettext_noop("A new password for your account was asked for (%(by)s). If you did not ask for one, say so at once."),
     "terms":      gettext_noop("The terms of the contract “%(name)s” were changed (%(by)s)."),
+    "stopped":    gettext_noop("%(by)s looked up more than any caller explains (%(until)s): the grants are revoked. Look at what was looked up."),
     "silent":     gettext_noop("No worker has been heard from since %(until)s. Refusals hold all the same; ask IT to look."),
 }
 # fmt: on
@@ -136,6 +137,15 @@ def password_asked_for(request: Request) -> None:
     assert request.subject
     words = {"by": request.asked_by.name}
     tell([request.subject], "password", f"request {request.pk}", words, reverse("portal:index"))
+
+
+def stopped(person: Person, at: datetime) -> None:
+    """Tells supervisors and the auditors of the person's contracts that somebody was stopped."""
+    words = {"by": person.name, "until": at.isoformat()}
+    about = f"person {person.pk} {at.isoformat()}"
+    contracts = DelegationContract.objects.filter(roster__person=person)
+    tell(supervisors(), "stopped", about, words, reverse("portal:lookups"))
+    tell(auditors_of(contracts), "stopped", about, words, reverse("portal:history"))
 
 
 @transaction.atomic

@@ -33,6 +33,7 @@ PAGES = {
     "portal:ask_for_help":                        "access.ask_for_grant",
     "portal:lookup":                              "customers.look_up_customer",
     "portal:customer":                            "customers.look_up_customer",
+    "portal:who_has_seen":                        "audit.see_who_saw",
     # emergencies and contracts
     "portal:emergencies":                         "access.view_emergency",
     "portal:emergency":                           "access.view_emergency",

@@ -52,6 +52,15 @@ class Scope:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """A contract's thresholds, the strictest where several reach: results, lookups in ten minutes."""
+
+    max_results: int
+    slow_after: int
+    stop_after: int
+
+
+@dataclass(frozen=True)
 class Basis:
     """By what right a person looks customers up: the scopes, the first that a row fits being its own."""
 
@@ -60,6 +69,7 @@ class Basis:
     why: str
     scopes: tuple[Scope, ...]
     inquiry_id: int | None = None
+    limits: Limits | None = None
 
     @property
     def fields(self) -> frozenset[str]:
@@ -232,6 +242,9 @@ def check_contractor_is_called_for(person: Person, at: datetime | None = None) -
             "emergency__areas",
             "roster_entry__contract_id",
             "roster_entry__contract__delegated_items",
+            "roster_entry__contract__max_results",
+            "roster_entry__contract__slow_after",
+            "roster_entry__contract__stop_after",
         )
     )
     rows: list[dict[str, Any]] = list(held)  # type: ignore[arg-type]
@@ -293,7 +306,13 @@ def _contractor_basis(person: Person, inquiry: Inquiry | None, at: datetime | No
                 contract_id=facts["roster_entry__contract_id"],
             )
         )
-    return Basis(person, Audience.CONTRACTOR, "live_grant", tuple(scopes), inquiry.pk)
+    limits = Limits(
+        *(
+            min(row[f"roster_entry__contract__{name}"] for row in rows)
+            for name in ("max_results", "slow_after", "stop_after")
+        )
+    )
+    return Basis(person, Audience.CONTRACTOR, "live_grant", tuple(scopes), inquiry.pk, limits)
 
 
 def _best_grant_of_each_area(rows: list[dict]) -> dict[int, list[int]]:

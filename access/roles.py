@@ -34,6 +34,7 @@ ROLES = (
                 "customers.look_up_customer",
                 "access.take_inquiry",
                 "access.view_emergency",
+                "audit.see_who_saw",
             }
         ),
     ),

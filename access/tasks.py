@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 from django.db.models.functions import Now
 
-from access import answering, lifecycle, notices, session_ends, summaries
+from access import answering, lifecycle, notices, session_ends, stopping, summaries
 from access.models import Heartbeat
 from access.people import Person, Session
 from access.reconcile import reconcile
@@ -21,6 +21,7 @@ def _clear_expired_sessions() -> None:
 #: What a sweep does, in order. Each step is a transaction of its own and finds its work by the facts.
 STEPS = (
     lifecycle.end_what_is_due,
+    stopping.revoke_who_was_stopped,
     reconcile,
     session_ends.close_sessions_of_ended_grants,
     answering.let_lapse,

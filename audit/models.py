@@ -106,7 +106,10 @@ class LogEntry(AbstractLogEntry):
         verbose_name = _("history entry")
         verbose_name_plural = _("history")
         default_permissions = ()
-        permissions = [("read_history", "Can read the history")]
+        permissions = [
+            ("read_history", "Can read the history"),
+            ("see_who_saw", "Can see who has seen a customer that they may open"),
+        ]
         indexes = [
             models.Index(fields=["actor", "-id"], name="history_by_actor"),
             models.Index(

@@ -29,6 +29,7 @@ class Line:
     entry: LogEntry
     title: str | Promise
     sentence: str
+    words: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,8 @@ def readable(entry: LogEntry) -> Line:
     code = entry.event or _CHANGES.get(entry.action, "changed.updated")
     # What nobody knows is shown as it stands: one odd row must not hide all the others
     title, sentence = EVENTS.get(code) or (code, "%(person)s: " + code.replace("%", "%%"))
-    return Line(entry, title, sentence % _words(entry))
+    words = _words(entry)
+    return Line(entry, title, sentence % words, words)
 
 
 class _Missing(dict):
@@ -123,9 +125,12 @@ def _words(entry: LogEntry) -> dict[str, Any]:
         words["group"] = dict(Role.choices).get(detail["group"], detail["group"])
     if kind := detail.get("inquiry_kind"):
         words["inquiry_kind"] = dict(Inquiry.Kind.choices).get(kind, kind)
+    if outcome := detail.get("outcome"):
+        words["outcome"] = dict(Inquiry.Outcome.choices).get(outcome, outcome)
     fields = _joined(str(FIELD_LABELS.get(name, name)) for name in in_table_order(entry.fields))
     return _Missing(
         words,
+        role=dict(Role.choices).get(entry.actor_role, entry.actor_role),
         person=entry.actor_name or _("Somebody not signed in"),
         object=entry.object_repr,
         number=entry.supply_point_number,

@@ -59,14 +59,17 @@ def disclosures(
     LogEntry.objects.bulk_create(entries)
 
 
-def nothing_found(searched: Iterable[str], *, reader: Any, basis: str, inquiry_id: int | None) -> None:
-    """A lookup that disclosed nothing: which fields were asked by, never what was typed."""
+def looked_up(event: str, searched: Iterable[str], basis: Any) -> None:
+    """A lookup that disclosed nobody: which fields were asked by, never what was typed.
+
+    basis: by what right, as `access.policy` gave it: person, why, inquiry_id.
+    """
     _signed(
         kind=Kind.LOOKUP,
-        event="customer.nothing_found",
-        actor=reader,
-        basis=basis,
-        inquiry_id=inquiry_id,
+        event=event,
+        actor=basis.person,
+        basis=basis.why,
+        inquiry_id=basis.inquiry_id,
         fields=sorted(searched),
     ).save()
 

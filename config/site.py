@@ -55,6 +55,7 @@ class Portal(admin.AdminSite):
             path("lookup/", customers_views.lookup, name="lookup"),
             path("still/", inquiries.still, name="still"),
             path("customers/<str:key>/", customers_views.customer, name="customer"),
+            path("customers/<str:key>/seen/", customers_views.who_has_seen, name="who_has_seen"),
             path("inquiries/", inquiries.inquiry_list, name="inquiries"),
             path("inquiries/new/", inquiries.take_inquiry, name="take_inquiry"),
             path("inquiries/<int:pk>/", inquiries.inquiry, name="inquiry"),

@@ -1,100 +1,136 @@
 """The lookup form: what a caller says, checked for sense; the searching is `customers.reading`'s."""
 
 import re
+from dataclasses import replace
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
-from customers import normalising
+from customers import normalising, terms
 from customers.disclosure import FIELD_LABELS
-from customers.reading import Terms
-
-_KANA = re.compile(r"[ァ-ヴー]{2}")
+from customers.models import LastDigits
+from customers.reading import ASK_FOR_MORE
+from customers.terms import ASKS_OF, NUMBER_DIGITS, PHONE_DIGITS, Place, Terms
 
 
 class LookupForm(forms.Form):
-    """Fields by which a customer may be looked up; those that the person is not shown are not there."""
+    """One box for all that the caller says, and a field each; those that the person is not shown are not there."""
 
-    supply_point_number = forms.CharField(
-        label=FIELD_LABELS["supply_point_number"],
+    words = forms.CharField(
+        label=_("What the caller says"),
+        required=False,
+        max_length=200,
+        help_text=_("Name, address, phone, supply point number, in any order, with a space between."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    name = forms.CharField(
+        label=FIELD_LABELS["name"],
         required=False,
         max_length=60,
-        help_text=_("All 22 digits; hyphens and full width do not matter."),
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
-    )
-    phone = forms.CharField(
-        label=FIELD_LABELS["phone"],
-        required=False,
-        max_length=40,
-        help_text=_("The whole number, 10 or 11 digits."),
-        widget=forms.TextInput(attrs={"inputmode": "tel", "autocomplete": "off"}),
-    )
-    name_kana = forms.CharField(
-        label=FIELD_LABELS["name_kana"],
-        required=False,
-        max_length=60,
-        help_text=_("The beginning of the name, at least two letters of kana."),
+        help_text=_("Kana or as written; the beginning, the given name or a part."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     address = forms.CharField(
         label=FIELD_LABELS["address"],
         required=False,
         max_length=100,
-        help_text=_(
-            "Municipality or town, with the number if the caller says it: at least three characters."
-        ),
+        help_text=_("From the municipality or from the town; chome, banchi and hyphens are the same."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
+    phone = forms.CharField(
+        label=FIELD_LABELS["phone"],
+        required=False,
+        max_length=40,
+        help_text=_("The whole number; or its last four digits, with something else."),
+        widget=forms.TextInput(attrs={"inputmode": "tel", "autocomplete": "off"}),
+    )
+    supply_point_number = forms.CharField(
+        label=FIELD_LABELS["supply_point_number"],
+        required=False,
+        max_length=60,
+        help_text=_("All 22 digits; or the last four or more, with something else."),
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
 
-    def __init__(self, *args, shown: frozenset[str], **kwargs):
-        """shown: the fields that the person may be shown for some customer."""
+    def __init__(self, *args, shown: frozenset[str], places: list[Place], narrow: bool, **kwargs):
+        """What the form may ask.
+
+        shown: the fields that the person may be shown for some customer. places: the municipalities
+        that an address may name. narrow: it has to mean one household.
+        """
         super().__init__(*args, **kwargs)
-        for name in set(self.fields) - shown:
-            del self.fields[name]
+        self.shown, self.places, self.narrow = shown, places, narrow
+        self.instead: Terms | None = None
+        for name, asked in ASKS_OF.items():
+            if not shown.issuperset(asked):
+                del self.fields[name]
 
     def clean_supply_point_number(self) -> str:
         typed = self.cleaned_data["supply_point_number"]
-        number = normalising.digits(typed)
+        count = len(normalising.digits(typed))
         if not typed.strip():
             return ""
         if re.search(r"[^0-9\-]", normalising.address(typed)):
             raise forms.ValidationError(_("A supply point number has digits only."))
-        if len(number) != 22:
+        if not LastDigits.COUNT <= count <= NUMBER_DIGITS:
             raise forms.ValidationError(
-                ngettext(
-                    "A supply point number has 22 digits; this one has %(count)d.",
-                    "A supply point number has 22 digits; this one has %(count)d.",
-                    len(number),
+                _(
+                    "A supply point number has 22 digits, of which the last four are the least to look up "
+                    "by; this one has %(count)d."
                 )
-                % {"count": len(number)}
+                % {"count": count}
             )
-        return number
+        return typed
 
     def clean_phone(self) -> str:
         typed = self.cleaned_data["phone"]
-        if typed.strip() and len(normalising.digits(typed)) not in (10, 11):
-            raise forms.ValidationError(_("Give the whole phone number: 10 or 11 digits."))
+        if typed.strip() and len(normalising.digits(typed)) not in (LastDigits.COUNT, *PHONE_DIGITS):
+            raise forms.ValidationError(
+                _("Give the whole phone number (10 or 11 digits) or its last four digits.")
+            )
         return typed
 
-    def clean_name_kana(self) -> str:
-        typed = self.cleaned_data["name_kana"]
-        if typed.strip() and not _KANA.match(normalising.kana(typed)):
-            raise forms.ValidationError(_("Give the name in kana, at least two letters."))
+    def clean_name(self) -> str:
+        typed = self.cleaned_data["name"]
+        if typed.strip() and not _says_enough(normalising.name(typed)):
+            raise forms.ValidationError(_("Give at least two letters of kana, or the name as it is written."))
         return typed
 
     def clean_address(self) -> str:
         typed = self.cleaned_data["address"]
-        if typed.strip() and len(normalising.address(typed)) < 3:
-            raise forms.ValidationError(_("Give at least three characters of the address."))
+        if typed.strip() and len(normalising.address(typed)) < 2:
+            raise forms.ValidationError(_("Give at least two characters of the address."))
         return typed
 
     def clean(self) -> dict:
         cleaned = super().clean()
-        if not self.errors and not any(value.strip() for value in cleaned.values()):
+        if self.errors:
+            return cleaned
+        meant = self._meant(cleaned)
+        if not meant.given():
             raise forms.ValidationError(_("Fill in at least one field to look a customer up."))
+        if not meant.asks_of() <= self.shown:
+            self.add_error("words", _("Part of this is an item that you are not shown."))
+        elif "words" in self.changed_data and meant.name and not _says_enough(normalising.name(meant.name)):
+            self.add_error("words", _("Give at least two letters of kana, or the name as it is written."))
+        elif self.narrow and not meant.means_one_household:
+            raise forms.ValidationError(ASK_FOR_MORE)
+        elif not (meant.name or meant.address or meant.is_whole_key) and len(meant.given()) < 2:
+            raise forms.ValidationError(_("Last digits alone are many people's: add a name or an address."))
         return cleaned
 
-    def terms(self) -> Terms:
-        """The checked terms, for `customers.reading.look_up`."""
-        return Terms(**{name: value.strip() for name, value in self.cleaned_data.items()})
+    def _meant(self, cleaned: dict) -> Terms:
+        """The terms of the box, and of the fields where they say more."""
+        words = cleaned.get("words", "").strip()
+        meant, instead = terms.from_words(words, self.places) if words else (Terms(), None)
+        said = {name: text for name in ASKS_OF if (text := cleaned.get(name, "").strip())}
+        self.terms = replace(meant, **said)
+        if instead and replace(instead, **said).asks_of() <= self.shown:
+            self.instead = replace(instead, **said)
+        return self.terms
+
+
+def _says_enough(key: str) -> bool:
+    """Two letters of kana, or one character of a written name: 林 and 森 are names."""
+    letters = re.sub(r"[\W_ー]", "", key)
+    return len(letters) >= (2 if normalising.is_kana(key) else 1)

@@ -2,7 +2,7 @@
 
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import Q
+from django.db.models import Func, Q
 from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -75,6 +75,16 @@ class ServiceArea(models.Model):
         return in_language(self.name, self.name_en)
 
 
+class LastDigits(Func):
+    """The last four digits of a number: what a caller has at hand of it."""
+
+    COUNT = 4
+    function = "RIGHT"
+    template = f"%(function)s(%(expressions)s, {COUNT})"
+    arity = 1
+    output_field = models.CharField()
+
+
 class Customer(models.Model):
     """One contract at one supply point, with the items of the table in `customers.disclosure`.
 
@@ -107,10 +117,13 @@ class Customer(models.Model):
     fit_started_on = models.DateField(null=True)
     generator_output_kw = models.DecimalField(max_digits=9, decimal_places=1, null=True)
 
-    phone_key = models.CharField(max_length=20)
-    kana_key = models.CharField(max_length=200)
-    name_key = models.CharField(max_length=100)
-    address_key = models.CharField(max_length=200)
+    # In the collation C, so that one index serves equality, beginnings and the order of results
+    phone_key = models.CharField(max_length=20, db_collation="C")
+    kana_key = models.CharField(max_length=200, db_collation="C")
+    kana_tail = models.CharField(max_length=200, db_collation="C")
+    name_key = models.CharField(max_length=100, db_collation="C")
+    name_tail = models.CharField(max_length=100, db_collation="C")
+    town_key = models.CharField(max_length=200, db_collation="C")
 
     class Meta:
         verbose_name = _("customer")
@@ -137,12 +150,22 @@ class Customer(models.Model):
         ]
         indexes = [
             models.Index(fields=["phone_key"], name="customer_phone_key"),
-            models.Index(OpClass("kana_key", "text_pattern_ops"), name="customer_kana_key"),
-            models.Index(OpClass("name_key", "text_pattern_ops"), name="customer_name_key"),
+            models.Index(LastDigits("phone_key"), name="customer_phone_last_four"),
+            models.Index(LastDigits("supply_point_number"), name="customer_number_last_four"),
+            models.Index(fields=["area", "kana_key", "id"], name="customer_kana"),
+            models.Index(fields=["area", "name_key", "id"], name="customer_name"),
+            models.Index(fields=["area", "town_key", "id"], name="customer_town"),
+            models.Index(
+                fields=["area", "kana_tail", "id"], name="customer_kana_tail", condition=~Q(kana_tail="")
+            ),
+            models.Index(
+                fields=["area", "name_tail", "id"], name="customer_name_tail", condition=~Q(name_tail="")
+            ),
             GinIndex(
-                fields=["address_key"],
-                opclasses=["gin_trgm_ops"],
-                name="customer_address_key",
+                OpClass("kana_key", "gin_trgm_ops"),
+                OpClass("name_key", "gin_trgm_ops"),
+                OpClass("town_key", "gin_trgm_ops"),
+                name="customer_parts",
             ),
         ]
 

@@ -4,31 +4,47 @@ What comes back holds the allowed fields alone. A field that is hidden for a row
 for own-only fields, null for the row); the history entry commits with the reading or nothing is read.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.utils.translation import gettext_lazy as _
+from psycopg.errors import QueryCanceled
 
-from access import clock, policy
-from access.errors import Denied
+from access import clock, pace, policy
+from access.errors import Denied, Unfit
 from access.models import Inquiry
 from access.people import Person
 from access.policy import Basis, Scope
 from audit import recording
+from audit.models import LogEntry
 from customers import normalising
-from customers.models import Customer, MonthlyUsage
+from customers.models import Customer, MonthlyUsage, ServiceArea
+from customers.terms import Place, Step, Terms
 
 #: What a result list shows of a customer: enough to tell callers apart.
 LISTED = frozenset({"supply_point_number", "name", "name_kana", "address"})
-#: The most results of one lookup, by audience; there is no second page.
-LIMITS = {"contractor": 10, "operator": 50, "retailer": 20}
+#: Results in one piece, by audience; a contractor's are the contract's, and there is one piece.
+LIMITS = {"operator": 50, "retailer": 20}
+#: Seconds that one statement of a lookup may take: a caller is waiting.
+SECONDS = 3
+#: What is said to who asked for too little.
+ASK_FOR_MORE = _(
+    "Ask the caller for more, until it can mean one household: a whole number, the address down to the "
+    "house, or two things together (name, address, last digits)."
+)
 #: Fields that are stored elsewhere than in a column of their own name.
 SOURCES = {"retailer": "retailer__name"}
 #: Fields that hold a code, shown as its label.
 CODED = {"voltage": Customer.Voltage, "menu_category": Customer.MenuCategory}
+
+
+class TooSlow(Exception):
+    """The database found no answer in time: the person has to say more."""
 
 
 @dataclass(frozen=True)
@@ -44,53 +60,149 @@ class CustomerView:
 
 @dataclass(frozen=True)
 class Found:
+    """What a lookup found. `after`: the last customer listed, where more follow; `too_many`: none is shown."""
+
     customers: list[CustomerView]
     limit: int
     more: bool = field(default=False)
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What is looked up by, as typed; empty means not by this field. All given must match."""
-
-    supply_point_number: str = ""
-    phone: str = ""
-    name_kana: str = ""
-    address: str = ""
-
-    def given(self) -> dict[str, Q]:
-        """Field to condition on the stored keys, for what was given."""
-        conditions = {
-            "supply_point_number": lambda text: Q(supply_point_number=normalising.digits(text)),
-            "phone": lambda text: Q(phone_key=normalising.digits(text)),
-            "name_kana": lambda text: Q(kana_key__startswith=normalising.kana(text)),
-            "address": lambda text: Q(address_key__contains=normalising.address(text)),
-        }
-        return {name: make(text) for name, make in conditions.items() if (text := getattr(self, name))}
+    too_many: bool = field(default=False)
+    after: int | None = None
 
 
 @transaction.atomic
-def look_up(person: Person, terms: Terms, inquiry: Inquiry | None = None) -> Found:
-    """The customers that fit the terms, at most the audience's limit, each disclosure in the history.
+def look_up(
+    person: Person,
+    terms: Terms,
+    inquiry: Inquiry | None = None,
+    *,
+    instead: Terms | None = None,
+    after: int | None = None,
+) -> Found:
+    """The customers that fit the terms, likeliest first, a piece at a time, each disclosure in the history.
 
-    Raises Denied as `policy.basis_for_lookup` does, or if a term is of a field that is not shown.
+    Parameters
+    ----------
+    instead
+        What the words may mean, where nobody is found by `terms`.
+    after
+        The primary key of the last customer of the piece before; contractors see one piece alone.
+
+    Raises
+    ------
+    Denied
+        As `policy.basis_for_lookup` does, or if a term is of a field that is not shown.
+    Unfit
+        If a contractor's terms cannot mean one household.
+    TooSlow
+        If the database did not find an answer in time: nothing is shown.
     """
     clock.enter_to_read()
     basis = policy.basis_for_lookup(person, inquiry)
-    conditions = terms.given()
-    if not conditions:
+    pace.check(basis)
+    if not terms.given():
         raise ValueError("a lookup needs a term")
-    if not conditions.keys() <= basis.fields:
-        raise Denied("item_not_delegated", inquiry_id=basis.inquiry_id)
-    limit = LIMITS[basis.audience]
-    matches = _rows(basis, LISTED, Q(*conditions.values()), needs=conditions.keys())
-    rows = list(matches[: limit + 1])
-    found = [_view(basis, row, LISTED) for row in rows[:limit]]
+    narrow = basis.audience == policy.Audience.CONTRACTOR
+    if narrow and not terms.means_one_household:
+        raise Unfit(str(ASK_FOR_MORE))
+    limit = basis.limits.max_results if basis.limits else LIMITS[basis.audience]
+    rows: list[dict] = []
+    for meant in filter(None, (terms, instead)):
+        if not meant.asks_of() <= basis.fields:
+            raise Denied("item_not_delegated", inquiry_id=basis.inquiry_id)
+        if narrow and not meant.means_one_household:
+            continue
+        with _in_time():
+            rows = _search(basis, meant, limit + 1, after=None if narrow else after)
+        if rows:
+            break
+    more, rows = len(rows) > limit, rows[:limit]
+    if narrow and more:
+        # Whose call it is cannot be told yet, so nobody is shown
+        recording.looked_up("lookup.too_many", terms.given(), basis)
+        return Found([], limit, more=True, too_many=True)
+    found = [_view(basis, row, LISTED) for row in rows]
     if found:
         _disclose("customer.listed", basis, found)
     else:
-        recording.nothing_found(conditions, reader=person, basis=basis.why, inquiry_id=basis.inquiry_id)
-    return Found([view for view, _scope in found], limit, more=len(rows) > limit)
+        recording.looked_up("customer.nothing_found", terms.given(), basis)
+    return Found([view for view, _scope in found], limit, more=more, after=rows[-1]["pk"] if more else None)
+
+
+def _search(basis: Basis, terms: Terms, count: int, after: int | None) -> list[dict]:
+    """At most `count` rows, step by step: a later step only adds to the ones before it.
+
+    What is found in the middle of a name or an address counts only where nothing else is found.
+    """
+    places = places_of(basis) if terms.address else ()
+    house_alone = basis.audience == policy.Audience.CONTRACTOR and terms.given() == ("address",)
+    rows: list[dict] = []
+    passed = Q()
+    for step in terms.steps:
+        if len(rows) >= count or (step == Step.PART and (rows or after or house_alone)):
+            break
+        condition = terms.condition(step, places, house_alone=house_alone)
+        order = terms.order(step)
+        matches = _rows(basis, LISTED, condition & ~passed if passed else condition, needs=terms.asks_of())
+        if after is not None:
+            last = _rows(basis, LISTED, condition & Q(pk=after), needs=terms.asks_of()).values_list(*order)
+            if not (place := last.first()):
+                passed = passed | condition if passed else condition
+                continue
+            matches, after = matches.filter(_after(order, place)), None
+        rows += matches.order_by(*order)[: count - len(rows)]
+        passed = passed | condition if passed else condition
+    return rows
+
+
+def _after(order: tuple[str, ...], place: tuple) -> Q:
+    """Rows that stand behind the place in the order."""
+    behind, same = Q(pk__in=[]), Q()
+    for column, value in zip(order, place, strict=True):
+        behind |= same & Q((f"{column}__gt", value))
+        same &= Q((column, value))
+    # The first column once more, on its own: by that the index begins there
+    return behind & Q((f"{order[0]}__gte", place[0]))
+
+
+def places_of(basis: Basis) -> list[Place]:
+    """The municipalities of the basis, as an address may name them."""
+    ids = frozenset().union(*(scope.areas or frozenset() for scope in basis.scopes))
+    areas = ServiceArea.objects.filter(pk__in=ids).order_by()
+    return [Place(pk, normalising.address(name)) for pk, name in areas.values_list("pk", "name")]
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    """Bounds each statement within to what a caller waits; raises TooSlow beyond."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{SECONDS}s"])
+        try:
+            with transaction.atomic():
+                yield
+        except OperationalError as error:
+            if isinstance(error.__cause__, QueryCanceled):
+                raise TooSlow from None
+            raise
+        finally:
+            if not connection.needs_rollback:
+                cursor.execute("RESET statement_timeout")
+
+
+@transaction.atomic
+def who_has_seen(person: Person, pk: int) -> tuple[str, QuerySet]:
+    """The customer's supply point number, and the entries of who has seen the customer, latest first.
+
+    That somebody asked is in the history too. Raises Denied as `open_customer` does, and for whose work
+    it is not.
+    """
+    policy.check_may(person, "audit.see_who_saw")
+    basis = policy.basis_for_lookup(person)
+    row = _rows(basis, frozenset({"supply_point_number"}), Q(pk=pk)).first()
+    if row is None:
+        raise Denied("customer_unknown")
+    number = row["shown_supply_point_number"]
+    recording.decision("customer.who_saw", actor=person, supply_point_number=number, customer_id=pk)
+    return number, LogEntry.objects.disclosures().of_customer(number).order_by("-pk")
 
 
 @transaction.atomic
@@ -102,6 +214,7 @@ def open_customer(person: Person, pk: int, inquiry: Inquiry | None = None) -> Cu
     """
     clock.enter_to_read()
     basis = policy.basis_for_lookup(person, inquiry)
+    pace.check(basis)
     row = _rows(basis, basis.fields, Q(pk=pk)).first()
     if row is None:
         raise Denied("customer_unknown", inquiry_id=basis.inquiry_id)

@@ -2,9 +2,13 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from access import inquiries, policy
+from access.errors import Unfit
 from access.people import Person
+from audit.reading import readable
 from customers import keys, reading
 from customers.disclosure import DELEGABLE_ITEMS, FIELD_LABELS, TABLE
 from customers.forms import LookupForm
@@ -13,6 +17,8 @@ from customers.forms import LookupForm
 FIELDS = [field for item in TABLE for field in item.fields]
 
 
+#: Disclosures that the page of who has seen a customer lists.
+SEEN = 200
 #: What a browser without JavaScript sends with a lookup, and asks for when it looks again.
 AGAIN = "again"
 
@@ -23,14 +29,19 @@ def lookup(request: HttpRequest) -> HttpResponse:
 
 
 def lookup_page(request: HttpRequest, *, inquiry) -> HttpResponse:
-    """The lookup form and what it found. Words travel in the body of a POST, never in a URL or a log."""
+    """The lookup form and what it found. Words travel in the body of a POST, never in a URL or a log.
+
+    htmx asks for the results alone, as the person types; without JavaScript the page is the same.
+    """
     basis = policy.basis_for_lookup(request.user, inquiry)
     words = request.POST or _words_again(request, inquiry)
-    form = LookupForm(words or None, shown=basis.fields)
+    narrow = basis.audience == policy.Audience.CONTRACTOR
+    form = LookupForm(words or None, shown=basis.fields, places=reading.places_of(basis), narrow=narrow)
+    typing = request.headers.get("HX-Request") == "true"
     found = None
     if words and form.is_valid():
-        found = reading.look_up(request.user, form.terms(), inquiry)
-        if AGAIN in request.POST:
+        found = _look_up(request, form, inquiry)
+        if found and AGAIN in request.POST:
             request.session[AGAIN] = {"inquiry": inquiry and inquiry.pk, "words": form.cleaned_data}
     context = {
         "form": form,
@@ -38,8 +49,24 @@ def lookup_page(request: HttpRequest, *, inquiry) -> HttpResponse:
         "audience": basis.audience,
         "found": found,
         "results": [_result(request.user, view, inquiry) for view in found.customers] if found else [],
+        "next": keys.make(request.user, found.after, None) if found and found.after else "",
+        "page_of": bool(request.POST.get("after")),
     }
-    return render(request, "portal/lookup.html", context)
+    return render(request, "portal/_results.html" if typing else "portal/lookup.html", context)
+
+
+def _look_up(request: HttpRequest, form: LookupForm, inquiry) -> reading.Found | None:
+    """What the words find; None where the form then says why not."""
+    after = None
+    if typed := request.POST.get("after"):
+        after, _inquiry = keys.read(request.user, typed)
+    try:
+        return reading.look_up(request.user, form.terms, inquiry, instead=form.instead, after=after)
+    except Unfit as unfit:
+        form.add_error(None, str(unfit))
+    except reading.TooSlow:
+        form.add_error(None, _("That takes too long to find. Ask the caller for more, and look up again."))
+    return None
 
 
 def _words_again(request: HttpRequest, inquiry) -> dict | None:
@@ -63,8 +90,19 @@ def customer(request: HttpRequest, key: str) -> HttpResponse:
         "inquiry": inquiry,
         "lines": [(FIELD_LABELS[f], f, view.values[f]) for f in FIELDS if f in view.values],
         "usage": _usage_bars(view.usage),
+        "seen_by": reverse("portal:who_has_seen", args=[key])
+        if policy.may_open(request.user, "portal:who_has_seen")
+        else "",
     }
     return render(request, "portal/customer.html", context)
+
+
+def who_has_seen(request: HttpRequest, key: str) -> HttpResponse:
+    """Who has seen the customer, when and why: for the customer who asks it."""
+    pk, _inquiry = keys.read(request.user, key)
+    number, entries = reading.who_has_seen(request.user, pk)
+    context = {"number": number, "key": key, "lines": [readable(one) for one in entries[:SEEN]], "most": SEEN}
+    return render(request, "portal/who_has_seen.html", context)
 
 
 def disclosure_table(request: HttpRequest) -> HttpResponse:

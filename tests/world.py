@@ -214,10 +214,10 @@ def _customers(world: World) -> None:
         customer = Customer.objects.create(
             area=world.areas[area],
             retailer=world.organizations[retailer],
-            phone_key=normalising.digits(values["phone"]),
-            kana_key=normalising.kana(values["name_kana"]),
-            name_key=normalising.name(values["name"]),
-            address_key=normalising.address(values["address"]),
+            **normalising.keys(
+                municipality=world.areas[area].name,
+                **{item: values[item] for item in ("name", "name_kana", "address", "phone")},
+            )._asdict(),
             **values,
         )
         for month in range(1, 13):

@@ -55,6 +55,24 @@ class DelegationContract(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(1830)],
         help_text=_("Whose training is older than that is not granted access."),
     )
+    max_results = models.PositiveSmallIntegerField(
+        _("results of one lookup at most"),
+        default=10,
+        validators=[MinValueValidator(1), MaxValueValidator(10)],
+        help_text=_("Where more fit, nobody is shown, and the caller has to say more."),
+    )
+    slow_after = models.PositiveSmallIntegerField(
+        _("lookups in ten minutes, then slowed"),
+        default=20,
+        validators=[MinValueValidator(1), MaxValueValidator(200)],
+        help_text=_("Beyond that, each lookup has to wait for the one before."),
+    )
+    stop_after = models.PositiveSmallIntegerField(
+        _("lookups in ten minutes, then stopped"),
+        default=40,
+        validators=[MinValueValidator(2), MaxValueValidator(400)],
+        help_text=_("Beyond that the person's grants are revoked, and supervisors are told."),
+    )
     dual_control = models.BooleanField(
         _("dual control"),
         default=False,
@@ -95,6 +113,13 @@ class DelegationContract(models.Model):
             models.CheckConstraint(
                 name="grant_ceiling_is_1_to_72_hours",
                 condition=Q(max_grant_hours__gte=1, max_grant_hours__lte=72),
+            ),
+            models.CheckConstraint(
+                name="results_are_1_to_10", condition=Q(max_results__gte=1, max_results__lte=10)
+            ),
+            models.CheckConstraint(
+                name="slowed_before_stopped",
+                condition=Q(slow_after__gte=1, slow_after__lt=F("stop_after"), stop_after__lte=400),
             ),
             models.CheckConstraint(
                 name="training_is_valid_for_1_to_1830_days",

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -72,8 +73,11 @@ def inquiries(request: HttpRequest) -> HttpResponse:
     found = (
         Inquiry.objects.filter(emergency__in=Emergency.objects.open())
         .select_related("taken_by", "area", "emergency")
-        .order_by("closed_at", "-pk")
+        .order_by(F("closed_at").desc(nulls_first=True), "-pk")
     )
+    only_open = "open" in request.GET
+    if only_open:
+        found = found.filter(closed_at=None)
     kind = request.GET.get("kind")
     if kind in Inquiry.Kind.values:
         found = found.filter(kind=kind)
@@ -81,7 +85,10 @@ def inquiries(request: HttpRequest) -> HttpResponse:
         found = found.filter(area=None)
     elif area := _number(request, "area"):
         found = found.filter(area=area)
-    return render(request, "portal/board_inquiries.html", {"inquiries": found[:LISTED]})
+    others = request.GET.copy()
+    others.pop("open", None)
+    context = {"inquiries": found[:LISTED], "only_open": only_open, "others": others.urlencode()}
+    return render(request, "portal/board_inquiries.html", context)
 
 
 def _number(request: HttpRequest, name: str) -> int | None:

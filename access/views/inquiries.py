@@ -1,16 +1,15 @@
 """Pages of inquiries: calls taken, and whether their taker may still look up."""
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
 from access import inquiries, policy
-from access.errors import AlreadyDone
-from access.forms import InquiryForm
+from access.forms import ClosingForm, InquiryForm
 from access.models import Emergency
 from access.people import Role
+from access.views.acting import act_on
 from customers.views import AGAIN, lookup_page
 
 #: How many inquiries a page lists.
@@ -42,15 +41,27 @@ def inquiry(request: HttpRequest, pk: int) -> HttpResponse:
     return lookup_page(request, inquiry=inquiries.own(request.user, pk))
 
 
-@require_POST
 def close_inquiry(request: HttpRequest, pk: int) -> HttpResponse:
-    request.session.pop(AGAIN, None)  # the caller's words are not kept past the call
-    try:
-        inquiries.close(request.user, pk)
-        messages.success(request, _("The inquiry is closed."))
-    except AlreadyDone as done:
-        messages.info(request, str(done))
-    return redirect("portal:inquiries")
+    """Closes an own inquiry with what came of it."""
+    inquiry = inquiries.own(request.user, pk)
+    form = ClosingForm(request.POST or None)
+
+    def act():
+        request.session.pop(AGAIN, None)  # the caller's words are not kept past the call
+        return inquiries.close(request.user, pk, **form.cleaned_data)
+
+    return act_on(
+        request,
+        form,
+        act,
+        lambda done: _("The inquiry is closed."),
+        then=reverse("portal:inquiries"),
+        page={
+            "title": _("Close inquiry %(pk)s") % {"pk": inquiry.pk},
+            "lead": _("Nothing more is looked up for it afterwards."),
+            "button": _("Close the inquiry"),
+        },
+    )
 
 
 def still(request: HttpRequest) -> HttpResponse:

@@ -63,9 +63,10 @@ STAFF = (
 
 @dataclass(frozen=True)
 class Accounts:
-    """What customers are tied to: ids of areas by code, of organisations by key."""
+    """What customers are tied to: ids and names of areas by code, ids of organisations by key."""
 
     areas: dict[str, int]
+    names: dict[str, str]
     organizations: dict[str, int]
 
 
@@ -81,7 +82,9 @@ def create(municipalities: Iterable[Municipality]) -> Accounts:
     people = _people(organizations, offices)
     _contract(organizations, people)
     return Accounts(
-        {area.code: area.pk for area in areas}, {key: one.pk for key, one in organizations.items()}
+        {area.code: area.pk for area in areas},
+        {area.code: area.name for area in areas},
+        {key: one.pk for key, one in organizations.items()},
     )
 
 

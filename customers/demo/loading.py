@@ -1,7 +1,6 @@
 """Loading the demo: everything in one transaction, customers and usage by COPY, and one line of history."""
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from itertools import chain, islice
 
 from django.conf import settings
@@ -24,12 +23,8 @@ COLUMNS = (
     "id", "supply_point_number", "area_id", "name", "name_kana", "address", "phone", "voltage",
     "retailer_id", "menu_category", "service_menu", "contracted_capacity_kva", "contracted_power_kw",
     "power_factor_percent", "fit_started_on", "generator_output_kw",
-    "phone_key", "kana_key", "name_key", "address_key",
+    *normalising.Keys._fields,
 )  # fmt: skip
-
-# Names repeat, addresses and numbers hardly do
-_name_key = cache(normalising.name)
-_kana_key = cache(normalising.kana)
 
 
 class NotEmpty(Exception):
@@ -143,10 +138,13 @@ def _columns(pk: int, row: Row, ties: Accounts) -> tuple:
         row.power_factor_percent,
         row.fit_started_on,
         row.generator_output_kw,
-        normalising.digits(row.phone),
-        _kana_key(row.name_kana),
-        _name_key(row.name),
-        normalising.address(row.address),
+        *normalising.keys(
+            name=row.name,
+            name_kana=row.name_kana,
+            address=row.address,
+            phone=row.phone,
+            municipality=ties.names[row.area_code],
+        ),
     )
 
 

@@ -178,6 +178,7 @@ def test_other_terms_of_a_contract_are_told_to_its_auditors(world, client_of):
     form = {
         "title": fields["title"], "max_grant_hours": 48, "delegated_items": fields["delegated_items"],
         "training_valid_days": fields["training_valid_days"],
+        "max_results": 10, "slow_after": 20, "stop_after": 40,
         "starts_at_0": f"{start:%Y-%m-%d}", "starts_at_1": "00:00:00",
         "ends_at_0": f"{end:%Y-%m-%d}", "ends_at_1": "00:00:00",
     }  # fmt: skip

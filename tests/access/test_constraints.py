@@ -54,6 +54,8 @@ BROKEN_BY = {
     "grant_ceiling_is_1_to_72_hours":       f"UPDATE {CONTRACT} SET max_grant_hours = 73",
     "contract_suspension_is_whole":         f"UPDATE {CONTRACT} SET suspended_at = now()",
     "contract_end_is_whole":                f"UPDATE {CONTRACT} SET ended_at = now()",
+    "results_are_1_to_10":                  f"UPDATE {CONTRACT} SET max_results = 11",
+    "slowed_before_stopped":                f"UPDATE {CONTRACT} SET slow_after = stop_after",
     # rosters
     "on_a_roster_once":                     f"INSERT INTO {ROSTER} (contract_id, person_id, trained_on, added_by_id) SELECT contract_id, person_id, trained_on, added_by_id FROM {ROSTER}",
     "roster_removal_is_whole":              f"UPDATE {ROSTER} SET removed_at = now()",
@@ -108,6 +110,7 @@ BROKEN_BY = {
     "one_reconciliation":                   "INSERT INTO access_reconciliation (id) VALUES (2)",
     "summary_reading_is_whole":             f"INSERT INTO access_summary (emergency_id, figures, read_at) SELECT id, '{{}}', now() FROM {EMERGENCY}",
     # inquiries
+    "inquiry_outcome_known":                "UPDATE access_inquiry SET outcome = 'forgotten'",
     "inquiry_closes_after_it_is_taken":     "UPDATE access_inquiry SET closed_at = taken_at - interval '1 second'",
     # customers
     "training_areas_are_no_places":         "UPDATE customers_servicearea SET is_training = true WHERE code = '37201'",

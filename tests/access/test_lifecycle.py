@@ -193,9 +193,9 @@ def test_a_contractors_inquiries_are_shut_after_the_emergency(world):
 
 def test_an_inquiry_closes_once(world):
     taken = inquiries.take(world.operator, Inquiry(caller_name="通報者", kind="outage"))
-    inquiries.close(world.operator, taken.pk)
+    inquiries.close(world.operator, taken.pk, outcome="answered", found=True)
     with pytest.raises(AlreadyDone):
-        inquiries.close(world.operator, taken.pk)
+        inquiries.close(world.operator, taken.pk, outcome="answered", found=True)
 
 
 def test_a_contractor_takes_no_inquiry_for_an_emergency_not_theirs(world):

@@ -115,7 +115,7 @@ def inquiry_not_yours(scene):
 
 def inquiry_over(scene):
     taken = scene.inquiry(emergency=scene.world.declare())
-    inquiries.close(scene.world.contractor, taken.pk)
+    inquiries.close(scene.world.contractor, taken.pk, outcome="answered", found=True)
     return scene.ask(f"/inquiries/{taken.pk}/")
 
 
@@ -186,10 +186,28 @@ def history_not_yours(scene):
     return scene.ask(f"/history/{entry.pk}/", who="auditor")
 
 
+def too_fast(scene):
+    taken = scene.inquiry(emergency=scene.world.declare())
+    path = f"/inquiries/{taken.pk}/"
+    scene.ask(path, phone="087-821-0001")
+    type(scene.world.contract).objects.update(slow_after=1)
+    return scene.ask(path, phone="087-821-0009")
+
+
+def stopped(scene):
+    taken = scene.inquiry(emergency=scene.world.declare())
+    path = f"/inquiries/{taken.pk}/"
+    scene.ask(path, phone="087-821-0001")
+    scene.ask(path, phone="087-821-0009")
+    type(scene.world.contract).objects.update(slow_after=1, stop_after=2)
+    return scene.ask(path, phone="087-821-0008")
+
+
 SCENES = [
     role, unlisted_page, no_emergency, no_grant, grant_revoked, grant_over, contract_not_in_force,
     not_on_roster, not_ready, no_area, no_inquiry, inquiry_not_yours, inquiry_over, item_not_delegated,
     customer_unknown, contract_not_yours, area_not_yours, second_person, history_not_yours,
+    too_fast, stopped,
 ]  # fmt: skip
 
 

@@ -17,13 +17,14 @@ from access import (
     summaries,
     suspension,
 )
-from access.models import Inquiry, Request
+from access.models import DelegationContract, Inquiry, Request
 from access.people import Person
 from audit import acting, recording
 from audit.events import EVENTS
 from audit.models import LogEntry
 from audit.reading import PAGE, readable
 from customers import reading
+from customers.models import Customer
 from tests.world import HANAKO, JIRO, MARUGAME, TAKAMATSU
 
 pytestmark = pytest.mark.django_db
@@ -42,10 +43,14 @@ def everything(world, client_of) -> None:
     taken = inquiries.take(
         world.contractor, Inquiry(emergency=emergency, caller_name="通報者", kind="outage")
     )
-    reading.look_up(world.contractor, reading.Terms(address="香川県"), taken)
+    reading.look_up(world.contractor, reading.Terms(phone="087-821-0001"), taken)
     reading.look_up(world.contractor, reading.Terms(phone="087-999-9999"), taken)
     reading.open_customer(world.contractor, world.customers[HANAKO].pk, taken)
-    inquiries.close(world.contractor, taken.pk)
+    Customer.objects.filter(supply_point_number=JIRO).update(kana_key="カガワジロウ", town_key="番町2")
+    DelegationContract.objects.update(max_results=1)
+    reading.look_up(world.contractor, reading.Terms(name="カガワ", address="番町"), taken)
+    reading.who_has_seen(world.operator, world.customers[HANAKO].pk)
+    inquiries.close(world.contractor, taken.pk, outcome="answered", found=True)
     client = client_of(world.contractor)
     client.get("/history/")
     other = client_of(world.contractor)

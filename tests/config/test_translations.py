@@ -271,7 +271,8 @@ def work(world, client, role: str, inquiry: Inquiry | None):
         yield client.get(reverse("portal:end_emergency", args=[emergency.pk]))
         yield from (post("end_emergency", emergency.pk) for _twice in range(2))
     if inquiry:
-        yield from (post("close_inquiry", inquiry.pk) for _twice in range(2))
+        yield post("close_inquiry", inquiry.pk)
+        yield from (post("close_inquiry", inquiry.pk, outcome="answered", found="yes") for _twice in range(2))
         yield post("inquiry", inquiry.pk, phone=HANAKO_VALUES["phone"])
         lifecycle.end(emergency, world.supervisor)
         yield client.get("/")

@@ -175,10 +175,12 @@ def test_the_next_customer_gets_the_next_id(demo):
 
 def test_every_key_is_what_its_function_gives(demo):
     for customer in Customer.objects.all():
-        assert customer.phone_key == normalising.digits(customer.phone)
-        assert customer.kana_key == normalising.kana(customer.name_kana)
-        assert customer.name_key == normalising.name(customer.name)
-        assert customer.address_key == normalising.address(customer.address)
+        keys = normalising.keys(
+            name=customer.name, name_kana=customer.name_kana, address=customer.address,
+            phone=customer.phone, municipality=customer.area.name,
+        )  # fmt: skip
+        assert {name: getattr(customer, name) for name in keys._fields} == keys._asdict()
+        assert customer.town_key
 
 
 def test_usage_is_kept_for_twelve_months_or_not_at_all(demo):

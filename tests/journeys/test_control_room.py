@@ -117,7 +117,7 @@ def test_a_drill_through_the_form_says_drill_on_every_page(portal, visit):
     contractor = visit("contractor")
     assert contractor.locator(".band.drill").inner_text().startswith("訓練")
     take_inquiry(contractor)
-    look_up(contractor, address="訓練市演習町")
+    look_up(contractor, address="訓練市演習町1-1-1")
     contractor.click("table.results a.button")
     assert "訓練 一郎" in contractor.content()
     look_up_real = keys.make(

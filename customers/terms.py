@@ -1,0 +1,240 @@
+"""What a caller is looked up by: the words, what they may mean, and whether they mean one household.
+
+Words become conditions on the stored keys, in steps of likeliness: a first step that is likeliest to be
+the caller, and later ones for what was said in part. Every step has an index (tests/customers/test_plans.py).
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from enum import IntEnum
+
+from django.db.models import Q, Value
+from django.db.models.lookups import Exact
+
+from customers import normalising
+from customers.models import LastDigits
+
+#: Digits of a whole supply point number, and of a whole phone number.
+NUMBER_DIGITS, PHONE_DIGITS = 22, (10, 11)
+#: Fewest characters by which a part in the middle is searched: fewer have no trigram.
+PART = 3
+
+#: Terms to the fields of a customer that they ask of.
+ASKS_OF = {
+    "supply_point_number": ("supply_point_number",),
+    "phone": ("phone",),
+    "name": ("name", "name_kana"),
+    "address": ("address",),
+}
+
+_ADDRESS_WORD = re.compile("[0-9]|[都道府県市郡町区]$|丁目|番地")
+_NUMBERS = re.compile("[0-9-]+")
+
+
+class Step(IntEnum):
+    """How well a customer fits, likeliest first."""
+
+    EXACT = 0
+    BEGINNING = 1
+    TAIL = 2
+    PART = 3
+
+
+@dataclass(frozen=True)
+class Place:
+    """A municipality as words may name it: its id, and its name as a key."""
+
+    pk: int
+    key: str
+
+    @property
+    def short(self) -> str:
+        """The name without 市, 町 or 村, as people say it."""
+        return self.key[:-1]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is looked up by, as typed; empty means not by this field. All given must match."""
+
+    supply_point_number: str = ""
+    phone: str = ""
+    name: str = ""
+    address: str = ""
+
+    def given(self) -> tuple[str, ...]:
+        """The terms that are not empty."""
+        return tuple(field.name for field in fields(self) if getattr(self, field.name))
+
+    def asks_of(self) -> frozenset[str]:
+        """The fields of a customer that a match would tell something of."""
+        return frozenset(field for term in self.given() for field in ASKS_OF[term])
+
+    @property
+    def is_whole_key(self) -> bool:
+        """Whether a whole number is among the terms: it alone says which customer."""
+        return self._is_whole_number or len(normalising.digits(self.phone)) in PHONE_DIGITS
+
+    @property
+    def _is_whole_number(self) -> bool:
+        return len(normalising.digits(self.supply_point_number)) == NUMBER_DIGITS
+
+    @property
+    def has_house_number(self) -> bool:
+        """Whether the address goes down to a house: to a number, or two of them joined."""
+        return bool(re.search("[0-9]+-[0-9]+|[^0-9][0-9]{2,}$", normalising.address(self.address)))
+
+    @property
+    def means_one_household(self) -> bool:
+        """Whether it can be one caller that is meant, and no street, surname or block of numbers.
+
+        A whole number does; two different keys do; an address down to the house does.
+        """
+        return self.is_whole_key or len(self.given()) >= 2 or self.has_house_number
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps to search, in their order; digits alone know only one."""
+        if self.is_whole_key or not (self.name or self.address):
+            return (Step.EXACT,)
+        steps = [Step.EXACT, Step.BEGINNING]
+        if self.name:
+            steps.append(Step.TAIL)
+        keys = [normalising.name(self.name)] * bool(self.name)
+        keys += [normalising.address(self.address)] * bool(self.address)
+        if all(len(key) >= PART for key in keys):
+            steps.append(Step.PART)
+        return tuple(steps)
+
+    def order(self, step: Step) -> tuple[str, ...]:
+        """Columns by which results of a step stand: those of its index, so that no result is sorted."""
+        if self.is_whole_key:
+            return ("pk",)
+        if self.address:
+            return ("area_id", "town_key", "pk")
+        if self.name:
+            column = _NAME_COLUMNS[normalising.is_kana(self.name)][step == Step.TAIL]
+            return ("area_id", column, "pk")
+        return ("pk",)
+
+    def condition(self, step: Step, places: Sequence[Place], *, house_alone: bool = False) -> Q:
+        """What a customer's keys have to be in the step.
+
+        places: the municipalities that an address may name. house_alone: an address is meant down to
+        the house, so that 1-8 is not the beginning of 1-80.
+        """
+        if self.is_whole_key:
+            step = Step.BEGINNING  # of the words beside it
+        condition = Q()
+        if self.supply_point_number:
+            condition &= _digits("supply_point_number", self.supply_point_number, (NUMBER_DIGITS,))
+        if self.phone:
+            condition &= _digits("phone_key", self.phone, PHONE_DIGITS)
+        if self.name:
+            condition &= _name(self.name, step)
+        if self.address:
+            condition &= _address(self.address, step, places, house_alone=house_alone)
+        return condition
+
+
+#: By whether the words are kana: the column of the whole name, and of what follows its first word.
+_NAME_COLUMNS = {True: ("kana_key", "kana_tail"), False: ("name_key", "name_tail")}
+
+
+def _digits(column: str, typed: str, whole: Iterable[int]) -> Q:
+    """The whole number, or its last digits, of which the last four have the index."""
+    digits = normalising.digits(typed)
+    if len(digits) in whole:
+        return Q((column, digits))
+    last = Q(Exact(LastDigits(column), Value(digits[-LastDigits.COUNT :])))
+    return last if len(digits) == LastDigits.COUNT else last & Q((f"{column}__endswith", digits))
+
+
+def _name(typed: str, step: Step) -> Q:
+    key = normalising.name(typed)
+    whole, tail = _NAME_COLUMNS[normalising.is_kana(typed)]
+    if step == Step.EXACT:
+        return Q((whole, key))
+    if step == Step.BEGINNING:
+        return Q((f"{whole}__startswith", key))
+    if step == Step.TAIL:
+        return Q((f"{tail}__startswith", key)) & ~Q((tail, ""))
+    return Q((f"{whole}__contains", key))
+
+
+def _address(typed: str, step: Step, places: Sequence[Place], *, house_alone: bool) -> Q:
+    """Every way to read the address: from the town, or from one of the municipalities."""
+    key = normalising.address(typed)
+    ways = _town(key, step, house_alone=house_alone)
+    for place, rest in _in_municipalities(key, places):
+        if step != Step.PART or len(rest) >= PART:
+            ways |= Q(area_id=place.pk) & (_town(rest, step, house_alone=house_alone) if rest else Q())
+    return ways
+
+
+def _in_municipalities(key: str, places: Sequence[Place]) -> list[tuple[Place, str]]:
+    """The municipalities that the key may begin with, and what follows each.
+
+    Said whole, the name counts wherever prefecture and district may stand before it; said without its
+    市, 町 or 村 it has to come first, or after the prefecture.
+    """
+    whole = [
+        (place, rest) for place in places if (rest := normalising.without_municipality(key, place.key)) != key
+    ]
+    if whole:
+        return whole
+    said = re.sub("^..県|^...県", "", key)
+    return [(place, said.removeprefix(place.short)) for place in places if said.startswith(place.short)]
+
+
+def _town(key: str, step: Step, *, house_alone: bool) -> Q:
+    if step == Step.EXACT:
+        return Q(town_key=key)
+    if step == Step.PART:
+        return Q(town_key__contains=key)
+    beginning = Q(town_key__startswith=key)
+    if house_alone:
+        for more in "0123456789-":
+            beginning &= ~Q(town_key__startswith=key + more)
+    return beginning
+
+
+def from_words(text: str, places: Sequence[Place]) -> tuple[Terms, Terms | None]:
+    """What one box of words means, and what it may mean instead, where nobody is found.
+
+    Numbers are told by their length; what names a place or ends like one is the address; kana and the
+    rest are the name, which may have been a town all the same.
+    """
+    terms, rest = Terms(), []
+    for word in unicodedata.normalize("NFKC", text).split():
+        digits = normalising.digits(word)
+        if _NUMBERS.fullmatch(normalising.address(word)) and (term := _number_of(word, digits)):
+            terms = replace(terms, **{term: digits})
+        elif _ADDRESS_WORD.search(normalising.address(word)) or _names_a_place(word, places):
+            terms = replace(terms, address=terms.address + word)
+        else:
+            rest.append(word)
+    if not rest:
+        return terms, None
+    words = "".join(rest)
+    named = replace(terms, name=words)
+    if normalising.is_kana(words):
+        return named, None
+    return named, replace(terms, address=words + terms.address)
+
+
+def _number_of(word: str, digits: str) -> str | None:
+    if len(digits) == NUMBER_DIGITS or (len(digits) > max(PHONE_DIGITS) and digits == word):
+        return "supply_point_number"
+    if len(digits) in PHONE_DIGITS and digits.startswith("0"):
+        return "phone"
+    if digits == word and len(digits) == LastDigits.COUNT:
+        return "phone"
+    return None
+
+
+def _names_a_place(word: str, places: Sequence[Place]) -> bool:
+    key = normalising.address(word)
+    return any(place.key in key for place in places)

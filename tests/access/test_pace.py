@@ -1,0 +1,108 @@
+"""A rate of lookups that no caller explains: slowed, then stopped, with supervisors told."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from access import pace
+from access.errors import Denied
+from access.models import DelegationContract, Grant, Notice
+from access.stopping import revoke_who_was_stopped
+from audit.models import LogEntry
+from customers import reading
+from customers.terms import Terms
+from tests.access.test_policy import inquiry_of
+from tests.world import HANAKO
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def call(world):
+    return inquiry_of(world, world.contractor, world.declare())
+
+
+def miss(world, call, last: int):
+    return reading.look_up(world.contractor, Terms(phone=f"087-999-{last:04}"), call)
+
+
+def set_limits(**limits):
+    DelegationContract.objects.update(**limits)
+
+
+def long_ago(by: timedelta) -> None:
+    """Everything in the history happened that much earlier."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE audit_logentry DISABLE TRIGGER USER")
+        cursor.execute("UPDATE audit_logentry SET timestamp = timestamp - %s", [by])
+        cursor.execute("ALTER TABLE audit_logentry ENABLE TRIGGER USER")
+
+
+def test_who_looks_up_as_callers_call_is_left_alone(world, call):
+    for n in range(15):
+        miss(world, call, n)
+
+
+def test_beyond_the_first_threshold_each_lookup_waits_for_the_one_before(world, call):
+    set_limits(slow_after=2, stop_after=9)
+    miss(world, call, 1)
+    miss(world, call, 2)
+    with pytest.raises(Denied, match="too_fast"):
+        miss(world, call, 3)
+    with pytest.raises(Denied, match="too_fast"):
+        reading.open_customer(world.contractor, world.customers[HANAKO].pk, call)
+    long_ago(timedelta(seconds=pace.SLOWED + 1))
+    miss(world, call, 3)
+
+
+def test_beyond_the_second_the_person_is_stopped_also_after_waiting(world, call):
+    set_limits(slow_after=1, stop_after=2)
+    miss(world, call, 1)
+    long_ago(timedelta(seconds=pace.SLOWED + 1))
+    miss(world, call, 2)
+    long_ago(timedelta(minutes=5))
+    with pytest.raises(Denied, match="stopped"):
+        miss(world, call, 3)
+
+
+def test_after_the_window_the_count_begins_anew(world, call):
+    set_limits(slow_after=1, stop_after=2)
+    miss(world, call, 1)
+    long_ago(pace.WINDOW + timedelta(seconds=1))
+    miss(world, call, 2)
+
+
+def test_a_page_that_reads_itself_again_is_one_lookup(world, call):
+    set_limits(slow_after=2, stop_after=3)
+    for _again in range(5):
+        reading.look_up(world.contractor, Terms(phone="087-821-0001"), call)
+    assert len(pace.recent_lookups(world.contractor, 10)) == 1
+
+
+def test_others_lookups_and_others_contracts_do_not_count(world, call):
+    set_limits(slow_after=1, stop_after=2)
+    other = inquiry_of(world, world.contractor02, call.emergency)
+    reading.look_up(world.contractor02, Terms(phone="087-999-0001"), other)
+    for _n in range(9):
+        reading.look_up(world.operator, Terms(phone="087-999-0001"))
+    miss(world, call, 1)
+
+
+def test_who_was_stopped_loses_the_grants_and_supervisors_are_told_once(world, call):
+    LogEntry(kind="denial", event="denied", reason="stopped", actor=world.contractor).save()
+    assert revoke_who_was_stopped() == 1
+    assert revoke_who_was_stopped() == 0
+    assert not Grant.objects.live().filter(roster_entry__person=world.contractor).exists()
+    assert Grant.objects.live().count() == 1, "nobody else's"
+    told = Notice.objects.filter(kind="stopped").values_list("person__username", flat=True)
+    assert sorted(told) == ["auditor", "supervisor", "supervisor-ehime", "supervisor02"]
+
+
+def test_a_grant_given_afterwards_stands(world, call):
+    LogEntry(kind="denial", event="denied", reason="stopped", actor=world.contractor).save()
+    revoke_who_was_stopped()
+    world.declare(name="次の台風")
+    assert revoke_who_was_stopped() == 0
+    assert Grant.objects.live().filter(roster_entry__person=world.contractor).exists()
