@@ -5,7 +5,6 @@ the caller, and later ones for what was said in part. Every step has an index (t
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
@@ -30,6 +29,8 @@ ASKS_OF = {
 }
 
 _ADDRESS_WORD = re.compile("[0-9]|[都道府県市郡町区]$|丁目|番地")
+#: How a word begins that goes on with the address before it.
+_GOES_ON = re.compile("丁目|番|号|[のノ]$")
 _NUMBERS = re.compile("[0-9-]+")
 
 
@@ -207,25 +208,45 @@ def from_words(text: str, places: Sequence[Place]) -> tuple[Terms, Terms | None]
     Numbers are told by their length; what names a place or ends like one is the address; kana and the
     rest are the name, which may have been a town all the same.
     """
-    terms, rest = Terms(), []
-    for word in unicodedata.normalize("NFKC", text).split():
-        digits = normalising.digits(word)
-        if _NUMBERS.fullmatch(normalising.address(word)) and (term := _number_of(word, digits)):
-            terms = replace(terms, **{term: digits})
-        elif _ADDRESS_WORD.search(normalising.address(word)) or _names_a_place(word, places):
-            terms = replace(terms, address=terms.address + word)
+    words = normalising.plain(text).split()
+    if len(words) > 2 and all(len(word) == 1 for word in words):
+        words = ["".join(words)]  # spaces between all characters say nothing
+    numbers: dict[str, str] = {}
+    address: list[str] = []
+    name: list[str] = []
+    short: list[str] = []
+    said: list[str] = []  # all but the numbers, in the order that they were said
+    for i, word in enumerate(words):
+        if term := _number_of(word):
+            numbers[term] = word
+            continue
+        said.append(word)
+        following = words[i + 1] if i + 1 < len(words) else ""
+        if (
+            _ADDRESS_WORD.search(word)
+            or (address and _GOES_ON.match(word))
+            or any(place.key in normalising.address(word) for place in places)
+        ):
+            address.append(word)
+        elif _says_place_short(word, places) and _ADDRESS_WORD.search(following):
+            address.append(word)
+            short.append(word)
         else:
-            rest.append(word)
-    if not rest:
+            name.append(word)
+    terms = Terms(**numbers, address="".join(address), name="".join(name))
+    if short:  # 三好 高松市番町 is a person in 番町, if it is no place in 三好市
+        rest = "".join(word for word in address if word not in short)
+        return terms, replace(terms, name="".join(short + name), address=rest)
+    if normalising.is_kana(terms.name) or not said or terms.address == "".join(said):
         return terms, None
-    words = "".join(rest)
-    named = replace(terms, name=words)
-    if normalising.is_kana(words):
-        return named, None
-    return named, replace(terms, address=words + terms.address)
+    return terms, replace(terms, name="", address="".join(said))
 
 
-def _number_of(word: str, digits: str) -> str | None:
+def _number_of(word: str) -> str | None:
+    """The term that a word of digits is, or None: a part of an address, or no number."""
+    digits = normalising.digits(word)
+    if not _NUMBERS.fullmatch(normalising.address(word)) or not digits:
+        return None
     if len(digits) == NUMBER_DIGITS or (len(digits) > max(PHONE_DIGITS) and digits == word):
         return "supply_point_number"
     if len(digits) in PHONE_DIGITS and digits.startswith("0"):
@@ -235,6 +256,6 @@ def _number_of(word: str, digits: str) -> str | None:
     return None
 
 
-def _names_a_place(word: str, places: Sequence[Place]) -> bool:
-    key = normalising.address(word)
-    return any(place.key in key for place in places)
+def _says_place_short(word: str, places: Sequence[Place]) -> bool:
+    """Whether the word is a municipality without its 市, 町 or 村; it may be a surname, too."""
+    return any(place.short == normalising.address(word) for place in places)
