@@ -41,6 +41,15 @@ class Scope:
     emergency_id: int | None = None
     contract_id: int | None = None
 
+    def is_within(self, other: "Scope") -> bool:
+        """Whether every row of this scope is one of the other's, which is not limited to a retailer."""
+        narrower = self.retailer_id is not None
+        if other.retailer_id is not None:
+            return False
+        if other.areas is None or self.areas is None:
+            return other.areas is None and (narrower or self.areas is not None)
+        return self.areas < other.areas or (narrower and self.areas == other.areas)
+
     def rows(self) -> Q:
         """The condition on customers that says which rows are meant."""
         rows = Q()

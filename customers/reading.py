@@ -138,20 +138,28 @@ def _search(basis: Basis, terms: Terms, count: int, after: int | None) -> list[d
     rows: list[dict] = []
     passed = Q()
     for step in terms.steps:
-        if len(rows) >= count or (step == Step.PART and (rows or after or house_alone)):
+        if step == Step.PART and (rows or after or house_alone):
             break
-        condition = terms.condition(step, places, house_alone=house_alone)
         order = terms.order(step)
-        matches = _rows(basis, LISTED, condition & ~passed if passed else condition, needs=terms.asks_of())
-        if after is not None:
-            last = _rows(basis, LISTED, condition & Q(pk=after), needs=terms.asks_of()).values_list(*order)
-            if not (place := last.first()):
-                passed = passed | condition if passed else condition
-                continue
-            matches, after = matches.filter(_after(order, place)), None
-        rows += matches.order_by(*order)[: count - len(rows)]
-        passed = passed | condition if passed else condition
+        for condition in terms.conditions(step, places, house_alone=house_alone):
+            if len(rows) >= count:
+                return rows
+            rest = condition & ~passed if passed else condition
+            passed = passed | condition if passed else condition
+            if after is not None:
+                behind = _behind(basis, terms, condition, order, after)
+                if behind is None:  # the piece before ended in a later step, or another way
+                    continue
+                rest, after = rest & behind, None
+            matches = _rows(basis, LISTED, rest, needs=terms.asks_of())
+            rows += matches.order_by(*order)[: count - len(rows)]
     return rows
+
+
+def _behind(basis: Basis, terms: Terms, condition: Q, order: tuple[str, ...], after: int) -> Q | None:
+    """Rows that stand behind the customer `after` in the order; None if the condition is not the customer's."""
+    last = _rows(basis, LISTED, condition & Q(pk=after), needs=terms.asks_of()).values_list(*order).first()
+    return _after(order, last) if last else None
 
 
 def _after(order: tuple[str, ...], place: tuple) -> Q:
@@ -232,10 +240,12 @@ def _rows(basis: Basis, wanted: frozenset[str], condition: Q, needs: Collection[
     needs: the fields that the condition asks of. It counts only in the scopes that show them all: else
     a match would tell what is hidden.
     """
+    asked = [scope for scope in basis.scopes if scope.fields.issuperset(needs)]
+    # Rows of a scope within another one are said once: said twice, no index would serve
+    asked = [one for one in asked if not any(one.is_within(other) for other in asked if other is not one)]
     fits = Q(pk__in=[])
-    for scope in basis.scopes:
-        if scope.fields.issuperset(needs):
-            fits |= scope.rows() & condition
+    for scope in asked:
+        fits |= scope.rows() & condition
     columns = {
         f"shown_{name}": _column(basis, name) for name in sorted((wanted & basis.fields) - {"monthly_usage"})
     }

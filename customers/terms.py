@@ -120,8 +120,10 @@ class Terms:
             return ("area_id", column, "pk")
         return ("pk",)
 
-    def condition(self, step: Step, places: Sequence[Place], *, house_alone: bool = False) -> Q:
-        """What a customer's keys have to be in the step.
+    def conditions(self, step: Step, places: Sequence[Place], *, house_alone: bool = False) -> list[Q]:
+        """What a customer's keys have to be in the step: a condition for each way to read the address.
+
+        They are searched one after another, for each has an index, and together none has.
 
         places: the municipalities that an address may name. house_alone: an address is meant down to
         the house, so that 1-8 is not the beginning of 1-80.
@@ -135,9 +137,9 @@ class Terms:
             condition &= _digits("phone_key", self.phone, PHONE_DIGITS)
         if self.name:
             condition &= _name(self.name, step)
-        if self.address:
-            condition &= _address(self.address, step, places, house_alone=house_alone)
-        return condition
+        if not self.address:
+            return [condition]
+        return [condition & way for way in _ways(self.address, step, places, house_alone=house_alone)]
 
 
 #: By whether the words are kana: the column of the whole name, and of what follows its first word.
@@ -165,29 +167,23 @@ def _name(typed: str, step: Step) -> Q:
     return Q((f"{whole}__contains", key))
 
 
-def _address(typed: str, step: Step, places: Sequence[Place], *, house_alone: bool) -> Q:
-    """Every way to read the address: from the town, or from one of the municipalities."""
+def _ways(typed: str, step: Step, places: Sequence[Place], *, house_alone: bool) -> list[Q]:
+    """The ways to read the address: from the municipality where one is named whole, else from the town first."""
     key = normalising.address(typed)
-    ways = _town(key, step, house_alone=house_alone)
-    for place, rest in _in_municipalities(key, places):
-        if step != Step.PART or len(rest) >= PART:
-            ways |= Q(area_id=place.pk) & (_town(rest, step, house_alone=house_alone) if rest else Q())
-    return ways
-
-
-def _in_municipalities(key: str, places: Sequence[Place]) -> list[tuple[Place, str]]:
-    """The municipalities that the key may begin with, and what follows each.
-
-    Said whole, the name counts wherever prefecture and district may stand before it; said without its
-    市, 町 or 村 it has to come first, or after the prefecture.
-    """
     whole = [
         (place, rest) for place in places if (rest := normalising.without_municipality(key, place.key)) != key
     ]
-    if whole:
-        return whole
-    said = re.sub("^..県|^...県", "", key)
-    return [(place, said.removeprefix(place.short)) for place in places if said.startswith(place.short)]
+    said = re.sub("^(?:..|神奈川|和歌山|鹿児島)[都道府県]", "", key)
+    named = whole or [
+        (place, said.removeprefix(place.short)) for place in places if said.startswith(place.short)
+    ]
+    ways = [] if whole else [_town(said, step, house_alone=house_alone)]
+    for place, rest in named:
+        if not rest:
+            ways.append(Q(area_id=place.pk))
+        elif step != Step.PART or len(rest) >= PART:
+            ways.append(Q(area_id=place.pk) & _town(rest, step, house_alone=house_alone))
+    return ways
 
 
 def _town(key: str, step: Step, *, house_alone: bool) -> Q:
