@@ -13,7 +13,15 @@ from django.db.models import Q
 from guardian.shortcuts import get_objects_for_group, get_objects_for_user
 
 from access.errors import Denied
-from access.models import DelegationContract, Emergency, Grant, Inquiry, Request, RosterEntry
+from access.models import (
+    AreaUserPermission,
+    DelegationContract,
+    Emergency,
+    Grant,
+    Inquiry,
+    Request,
+    RosterEntry,
+)
 from access.pages import ANYBODY, PAGES, SIGNED_IN
 from access.people import Person, Role
 from customers.disclosure import Audience, fields_for
@@ -239,11 +247,7 @@ def check_contractor_is_called_for(person: Person, at: datetime | None = None) -
     """
     held = (
         Grant.objects.live(at)
-        .filter(
-            roster_entry__person=person,
-            emergency__areas__areauserpermission__user=person,
-            emergency__areas__areauserpermission__permission__codename="consult_servicearea",
-        )
+        .filter(roster_entry__person=person)
         .values(
             "pk",
             "ends_at",
@@ -256,7 +260,12 @@ def check_contractor_is_called_for(person: Person, at: datetime | None = None) -
             "roster_entry__contract__stop_after",
         )
     )
-    rows: list[dict[str, Any]] = list(held)  # type: ignore[arg-type]
+    permitted = set(
+        AreaUserPermission.objects.filter(
+            user=person, permission__codename="consult_servicearea"
+        ).values_list("content_object_id", flat=True)
+    )
+    rows: list[dict[str, Any]] = [row for row in held if row["emergency__areas"] in permitted]  # type: ignore[misc]
     if not rows:
         raise _why_not(person, at)
     return rows

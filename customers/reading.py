@@ -4,7 +4,7 @@ What comes back holds the allowed fields alone. A field that is hidden for a row
 for own-only fields, null for the row); the history entry commits with the reading or nothing is read.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -69,23 +69,32 @@ class Found:
     after: int | None = None
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is looked up by; `instead`: what the words may mean, where nobody is found; `after`: the last
+    customer of the piece before (contractors see one piece alone)."""
+
+    terms: Terms
+    instead: Terms | None = None
+    after: int | None = None
+
+
+def look_up(person: Person, terms: Terms, inquiry: Inquiry | None = None) -> Found:
+    """The customers that fit the terms: `look_up_by` for who knows what to ask."""
+    found = look_up_by(person, inquiry, lambda basis: Asked(terms))
+    assert found is not None
+    return found
+
+
 @transaction.atomic
-def look_up(
-    person: Person,
-    terms: Terms,
-    inquiry: Inquiry | None = None,
-    *,
-    instead: Terms | None = None,
-    after: int | None = None,
-) -> Found:
-    """The customers that fit the terms, likeliest first, a piece at a time, each disclosure in the history.
+def look_up_by(person: Person, inquiry: Inquiry | None, ask: Callable[[Basis], Asked | None]) -> Found | None:
+    """The customers that fit what is asked, likeliest first, a piece at a time, each in the history.
 
     Parameters
     ----------
-    instead
-        What the words may mean, where nobody is found by `terms`.
-    after
-        The primary key of the last customer of the piece before; contractors see one piece alone.
+    ask
+        Called with the basis, once it is decided: says what is looked up by, or None for nothing. So
+        the decision that the form was made by is the one that the reading goes by.
 
     Raises
     ------
@@ -98,6 +107,10 @@ def look_up(
     """
     clock.enter_to_read()
     basis = policy.basis_for_lookup(person, inquiry)
+    asked = ask(basis)
+    if asked is None:
+        return None
+    terms, after = asked.terms, asked.after
     pace.check(basis)
     if not terms.given():
         raise ValueError("a lookup needs a term")
@@ -106,7 +119,7 @@ def look_up(
         raise Unfit(str(ASK_FOR_MORE))
     limit = basis.limits.max_results if basis.limits else LIMITS[basis.audience]
     rows: list[dict] = []
-    for meant in filter(None, (terms, instead)):
+    for meant in filter(None, (terms, asked.instead)):
         if not meant.asks_of() <= basis.fields:
             raise Denied("item_not_delegated", inquiry_id=basis.inquiry_id)
         if narrow and not meant.means_one_household:

@@ -1,12 +1,14 @@
 """Pages for looking customers up: parse, call one rule, render."""
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from access import inquiries, policy
-from access.errors import Unfit
+from access.errors import Denied, Unfit
 from access.people import Person
 from audit.reading import readable
 from customers import keys, reading
@@ -33,39 +35,53 @@ def lookup_page(request: HttpRequest, *, inquiry) -> HttpResponse:
 
     htmx asks for the results alone, as the person types; without JavaScript the page is the same.
     """
-    basis = policy.basis_for_lookup(request.user, inquiry)
     words = request.POST or _words_again(request, inquiry)
-    narrow = basis.audience == policy.Audience.CONTRACTOR
-    form = LookupForm(words or None, shown=basis.fields, places=reading.places_of(basis), narrow=narrow)
     typing = request.headers.get("HX-Request") == "true"
+    context: dict[str, Any] = {"inquiry": inquiry}
+
+    def ask(basis: policy.Basis) -> reading.Asked | None:
+        """The form by what the person is shown, and what it asks."""
+        form = context["form"] = _form(basis, words)
+        context["audience"] = basis.audience
+        if not words or not form.is_valid():
+            return None
+        return reading.Asked(form.terms, form.instead, _after(request))
+
     found = None
-    if words and form.is_valid():
-        found = _look_up(request, form, inquiry)
-        if found and AGAIN in request.POST:
-            request.session[AGAIN] = {"inquiry": inquiry and inquiry.pk, "words": form.cleaned_data}
-    context = {
-        "form": form,
-        "inquiry": inquiry,
-        "audience": basis.audience,
+    if words:
+        found = _look_up(request, inquiry, ask, context)
+    else:
+        ask(policy.basis_for_lookup(request.user, inquiry))
+    if found and AGAIN in request.POST:
+        request.session[AGAIN] = {"inquiry": inquiry and inquiry.pk, "words": context["form"].cleaned_data}
+    context |= {
         "found": found,
         "results": [_result(request.user, view, inquiry) for view in found.customers] if found else [],
         "next": keys.make(request.user, found.after, None) if found and found.after else "",
-        "page_of": bool(request.POST.get("after")),
     }
     return render(request, "portal/_results.html" if typing else "portal/lookup.html", context)
 
 
-def _look_up(request: HttpRequest, form: LookupForm, inquiry) -> reading.Found | None:
+def _form(basis: policy.Basis, words) -> LookupForm:
+    narrow = basis.audience == policy.Audience.CONTRACTOR
+    return LookupForm(words or None, shown=basis.fields, places=reading.places_of(basis), narrow=narrow)
+
+
+def _after(request: HttpRequest) -> int | None:
+    """The last customer of the piece before, from the key by which the person was shown that customer."""
+    typed = request.POST.get("after")
+    return keys.read(request.user, typed)[0] if typed else None
+
+
+def _look_up(request: HttpRequest, inquiry, ask, context: dict) -> reading.Found | None:
     """What the words find; None where the form then says why not."""
-    after = None
-    if typed := request.POST.get("after"):
-        after, _inquiry = keys.read(request.user, typed)
     try:
-        return reading.look_up(request.user, form.terms, inquiry, instead=form.instead, after=after)
+        return reading.look_up_by(request.user, inquiry, ask)
     except Unfit as unfit:
-        form.add_error(None, str(unfit))
+        context["form"].add_error(None, str(unfit))
     except reading.TooSlow:
-        form.add_error(None, _("That takes too long to find. Ask the caller for more, and look up again."))
+        sentence = _("That takes too long to find. Ask the caller for more, and look up again.")
+        context["form"].add_error(None, sentence)
     return None
 
 
@@ -81,9 +97,12 @@ def _words_again(request: HttpRequest, inquiry) -> dict | None:
 
 def customer(request: HttpRequest, key: str) -> HttpResponse:
     """One customer with the fields that this person is shown."""
-    policy.check_called_for(request.user)
-    pk, inquiry_id = keys.read(request.user, key)
-    inquiry = inquiries.own(request.user, inquiry_id) if inquiry_id else None
+    try:
+        pk, inquiry_id = keys.read(request.user, key)
+    except Denied:
+        policy.check_called_for(request.user)  # in peacetime that is the reason, whatever the key
+        raise
+    inquiry = inquiries.to_look_up_for(request.user, inquiry_id) if inquiry_id else None
     view = reading.open_customer(request.user, pk, inquiry)
     context = {
         "customer": view,

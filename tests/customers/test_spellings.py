@@ -157,5 +157,6 @@ def _found(world, typed: dict[str, str]) -> set[int]:
     basis = policy.basis_for_lookup(world.operator)
     form = LookupForm(typed, shown=basis.fields, places=reading.places_of(basis), narrow=False)
     assert form.is_valid(), (typed, form.errors)
-    found = reading.look_up(world.operator, form.terms, instead=form.instead)
+    asked = reading.Asked(form.terms, form.instead)
+    found = reading.look_up_by(world.operator, None, lambda _basis: asked)
     return {view.pk for view in found.customers}
