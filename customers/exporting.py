@@ -25,7 +25,7 @@ from customers.disclosure import FIELD_LABELS
 from customers.models import Customer, Organization
 
 #: Customers in a piece: enough that asking the policy costs little beside writing their entries.
-CHUNK = 2000
+CHUNK = 1000
 #: How many past exports are listed.
 LISTED = 50
 #: What a spreadsheet would run as a formula, in the Japanese way of typing too.
