@@ -34,6 +34,8 @@ PAGES = {
     "portal:lookup":                              "customers.look_up_customer",
     "portal:customer":                            "customers.look_up_customer",
     "portal:who_has_seen":                        "audit.see_who_saw",
+    "portal:exports":                             "customers.export_own_customers",
+    "portal:export":                              "customers.export_own_customers",
     # emergencies and contracts
     "portal:emergencies":                         "access.view_emergency",
     "portal:emergency":                           "access.view_emergency",

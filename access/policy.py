@@ -25,13 +25,14 @@ from access.models import (
 from access.pages import ANYBODY, PAGES, SIGNED_IN
 from access.people import Person, Role
 from customers.disclosure import Audience, fields_for
-from customers.models import ServiceArea
+from customers.models import Organization, ServiceArea
 
 CONSULT = "customers.consult_servicearea"
 GRANT_UNDER = "access.grant_under_contract"
 REVIEW = "access.review_contract"
 DECLARE_IN = "customers.declare_in_servicearea"
 LOOK_UP = "customers.look_up_customer"
+EXPORT = "customers.export_own_customers"
 
 
 @dataclass(frozen=True)
@@ -237,6 +238,23 @@ def basis_for_lookup(person: Person, inquiry: Inquiry | None = None, at: datetim
     if person.role == Role.RETAILER:
         return _retailer_basis(person)
     raise Denied("role")
+
+
+def basis_for_export(person: Person, retailer: Organization) -> Basis:
+    """By what right `person` takes all of the retailer's customers away in a file, or Denied.
+
+    Switching staff alone, and of their own organisation alone: one scope, the retailer's rows outside the
+    training areas, with the items that the table shows of own customers.
+    """
+    if not person.is_active:
+        raise Denied("account_closed")
+    check_may(person, EXPORT)
+    if person.role != Role.RETAILER:
+        raise Denied("role")
+    if person.organization_id != retailer.pk:
+        raise Denied("not_your_customers")
+    own, _others = _retailer_basis(person).scopes
+    return Basis(person, Audience.RETAILER, "export", (own,))
 
 
 def check_contractor_is_called_for(person: Person, at: datetime | None = None) -> list[dict[str, Any]]:

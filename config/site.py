@@ -53,6 +53,8 @@ class Portal(admin.AdminSite):
             path("notices/", requests.notice_list, name="notices"),
             # looking callers up
             path("lookup/", customers_views.lookup, name="lookup"),
+            path("exports/", customers_views.exports, name="exports"),
+            path("exports/<int:pk>/", customers_views.export, name="export"),
             path("still/", inquiries.still, name="still"),
             path("customers/<str:key>/", customers_views.customer, name="customer"),
             path("customers/<str:key>/seen/", customers_views.who_has_seen, name="who_has_seen"),

@@ -2,18 +2,21 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
 from access import inquiries, policy
 from access.errors import Denied, Unfit
 from access.people import Person
 from audit.reading import readable
-from customers import keys, reading
+from customers import exporting, keys, reading
 from customers.disclosure import DELEGABLE_ITEMS, FIELD_LABELS, TABLE
 from customers.forms import LookupForm
+from customers.models import Organization
 
 #: In which order a page shows fields: the table's.
 FIELDS = [field for item in TABLE for field in item.fields]
@@ -122,6 +125,30 @@ def who_has_seen(request: HttpRequest, key: str) -> HttpResponse:
     number, entries = reading.who_has_seen(request.user, pk)
     context = {"number": number, "key": key, "lines": [readable(one) for one in entries[:SEEN]], "most": SEEN}
     return render(request, "portal/who_has_seen.html", context)
+
+
+def exports(request: HttpRequest) -> HttpResponse:
+    """Own customers as a file: the button, and what was exported before, to hold a file's hash against."""
+    retailer = request.user.organization
+    basis = policy.basis_for_export(request.user, retailer)
+    context = {
+        "retailer": retailer,
+        "columns": [FIELD_LABELS[name] for name in exporting.columns_of(basis)],
+        "past": exporting.past(request.user),
+        "most": exporting.LISTED,
+    }
+    return render(request, "portal/exports.html", context)
+
+
+@require_POST
+def export(request: HttpRequest, pk: int) -> StreamingHttpResponse:
+    """The file, as it is made; it begins when this request's transaction is over."""
+    begun = exporting.begin(request.user, get_object_or_404(Organization, pk=pk))
+    return StreamingHttpResponse(
+        begun.pieces(),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="customers-{timezone.localdate()}.csv"'},
+    )
 
 
 def disclosure_table(request: HttpRequest) -> HttpResponse:
