@@ -65,6 +65,11 @@ class LookupForm(forms.Form):
             if not shown.issuperset(asked):
                 del self.fields[name]
 
+    @property
+    def by_field(self) -> bool:
+        """Whether something was typed item by item, or went wrong there."""
+        return self.is_bound and bool({*self.changed_data, *self.errors} & ASKS_OF.keys())
+
     def clean_supply_point_number(self) -> str:
         typed = self.cleaned_data["supply_point_number"]
         count = len(normalising.digits(typed))

@@ -105,7 +105,7 @@ def test_a_caller_is_helped_by_keyboard_alone(addresses, visit):
     page.goto(addresses["contractor"][3])
     page.keyboard.press("Tab")
     assert page.locator(":focus").get_attribute("href") == "#content"
-    page.focus("[name=phone]")
+    page.focus("[name=words]")
     page.keyboard.type("087-821-0001")
     page.keyboard.press("Enter")
     page.wait_for_selector("table.results")

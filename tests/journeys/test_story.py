@@ -43,6 +43,8 @@ def take_inquiry(page) -> None:
 
 
 def look_up(page, **terms: str) -> None:
+    if not page.locator("details.each").get_attribute("open") == "":
+        page.click("details.each summary")
     for name in ("supply_point_number", "phone", "name", "address"):
         page.fill(f"[name={name}]", terms.get(name, ""))
     page.click("form.lookup button[type=submit]")
