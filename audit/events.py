@@ -43,6 +43,7 @@ EVENTS = {
     "lookup.too_many":         (_("Too many found"),        _("%(person)s looked up by %(searched)s; too many fit, and nobody was shown.")),
     "customer.who_saw":        (_("Disclosures read"),      _("%(person)s read who has seen customer %(number)s.")),
     "denied":                  (_("Denied"),                _("%(person)s was refused: %(reason)s")),
+    "customers.imported":      (_("Customers imported"),    _("%(person)s imported customers from the file “%(file)s” (SHA-256 %(sha256)s): %(rows)s rows, %(created)s customers created, %(changed)s changed, %(unchanged)s as they were, %(skipped)s bad rows left out; %(usage)s months of usage put in.")),
     "demo.loaded":             (_("Demo data loaded"),      _("Demo data were loaded: %(customers)s customers.")),
     "changed.created":         (_("Created"),               _("%(person)s created %(object)s.")),
     "changed.updated":         (_("Changed"),               _("%(person)s changed %(object)s.")),

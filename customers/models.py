@@ -129,7 +129,10 @@ class Customer(models.Model):
         verbose_name = _("customer")
         verbose_name_plural = _("customers")
         default_permissions = ()
-        permissions = [("look_up_customer", "Can look a customer up")]
+        permissions = [
+            ("look_up_customer", "Can look a customer up"),
+            ("import_customers", "Can import customers, without seeing one"),
+        ]
         constraints = [
             models.CheckConstraint(
                 name="supply_point_number_is_22_digits",
