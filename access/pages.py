@@ -34,6 +34,8 @@ PAGES = {
     "portal:lookup":                              "customers.look_up_customer",
     "portal:customer":                            "customers.look_up_customer",
     "portal:who_has_seen":                        "audit.see_who_saw",
+    # customers from the billing side
+    "portal:import_customers":                    "customers.import_customers",
     # emergencies and contracts
     "portal:emergencies":                         "access.view_emergency",
     "portal:emergency":                           "access.view_emergency",

@@ -7,17 +7,20 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import DatabaseError, connection, transaction
+from django.urls import reverse
 from django.utils import translation
 
 from access.errors import Denied, Unfit
 from audit.models import LogEntry
 from customers import billing_file as files
-from customers import importing, reading
+from customers import importing, reading, views
 from customers.billing_rows import MENU_CATEGORIES, VOLTAGES
 from customers.models import Customer, MonthlyUsage
+from tests.config.test_translations import of_the_other_language
 from tests.world import HANAKO, HANAKO_VALUES, KUNREN, OTHER_RETAILER, TRAINING
 
 pytestmark = pytest.mark.django_db
@@ -402,11 +405,89 @@ def test_a_crash_in_the_middle_leaves_the_old_state_and_the_next_import_works(wo
     assert counts(load(world, billing_file())[0]) == (1, 1, 0, 0, 0)
 
 
+# The page
+
+
+@pytest.fixture
+def page(world, client_of):
+    """Sends a file to the page, as the administrator; gives the response."""
+    client = client_of(world.administrator)
+
+    def send(file: io.BytesIO, language: str = "en", **data):
+        client.cookies["portal_language"] = language
+        upload = SimpleUploadedFile("customers.csv", file.getvalue())
+        return client.post(reverse("portal:import_customers"), {"file": upload, **data})
+
+    return send
+
+
+def test_the_page_imports_and_shows_counts_alone(page):
+    shown = page(billing_file({}, {"supply_point_number": HANAKO})).content.decode()
+    assert "<dt>Customers created</dt><dd>1</dd>" in shown
+    assert "<dt>Customers changed</dt><dd>1</dd>" in shown
+    assert not any(len(word) > 4 and word in shown for word in [*GOOD.values(), HANAKO])
+    assert Customer.objects.filter(supply_point_number=NEW).exists()
+
+
+def test_the_page_lists_bad_rows_without_what_they_say_and_imports_the_others_only_when_told(page):
+    file = billing_file({}, {"supply_point_number": "1" * 22, "phone": "12345", "retailer": "秘密電力"})
+    shown = page(file).content.decode()
+    assert "1 row cannot be imported, so nothing was" in shown
+    assert "<td>3</td><td>Contact phone number</td><td>A phone number has 9 to 11 digits.</td>" in shown
+    assert "12345" not in shown
+    assert "秘密電力" not in shown
+    assert not Customer.objects.filter(supply_point_number=NEW).exists()
+    shown = page(file, skip_bad="on").content.decode()
+    assert "<dt>Bad rows left out</dt><dd>1</dd>" in shown
+    assert Customer.objects.filter(supply_point_number=NEW).exists()
+
+
+def test_the_page_says_why_a_file_is_none_and_lists_a_thousand_at_most(page, monkeypatch):
+    assert "these columns" in page(io.BytesIO(b"x\ny\n")).content.decode()
+    many = billing_file(*({"supply_point_number": str(number)} for number in range(views.MOST_LISTED + 5)))
+    shown = page(many)
+    assert len(shown.context["bad"]) == views.MOST_LISTED
+    assert "1005 rows cannot be imported" in shown.content.decode()
+    monkeypatch.setattr(views, "MOST_ROWS", 3)
+    assert "more than 3 rows" in page(many).content.decode()
+
+
+def test_a_file_too_large_for_memory_is_not_taken_for_it_would_lie_on_a_disk(page, settings):
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 500
+    assert "Choose a file of at most 25 MB." in page(billing_file()).content.decode()
+    assert not Customer.objects.filter(supply_point_number=NEW).exists()
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_the_page_speaks_one_language_whatever_is_wrong(page, language):
+    wrong = [
+        {"supply_point_number": f"{n:022}", field: "?\0" * 120} for n, field in enumerate(list(GOOD)[1:])
+    ]
+    months = ("使用電力量 2025-01",)
+    bad = billing_file({}, {}, {"area_code": TRAINING}, {"supply_point_number": KUNREN}, ["?"], *wrong,
+                       {months[0]: "?"}, months=months)  # fmt: skip
+    responses = [page(bad, language), page(bad, language, skip_bad="on"), page(billing_file(), language)]
+    responses += [page(io.BytesIO(data), language) for data in (b"", b"?\n?\n", ",".join(ENGLISH).encode())]
+    assert len(responses[0].context["bad"]) > len(GOOD)
+    assert not of_the_other_language(responses, language)
+
+
 @pytest.mark.parametrize("username", ["operator", "contractor", "supervisor", "auditor", "retailer"])
-def test_only_administrators_import(world, username):
+def test_only_administrators_import(world, client_of, username):
+    client = client_of(world.people[username])
+    upload = SimpleUploadedFile("customers.csv", billing_file().getvalue())
+    assert client.post(reverse("portal:import_customers"), {"file": upload}).status_code == 403
+    assert client.get("/customers/import/").status_code == 403
     with pytest.raises(Denied, match="role"):
         importing.load(world.people[username], billing_file(), "customers.csv")
     assert not Customer.objects.filter(supply_point_number=NEW).exists()
+
+
+def test_an_administrator_finds_the_page_and_still_no_customer(world, client_of):
+    client = client_of(world.administrator)
+    assert 'href="/customers/import/"' in client.get("/").content.decode()
+    assert client.get("/customers/import/").status_code == 200
+    assert client.get("/lookup/").status_code == 403
 
 
 # The command
