@@ -36,6 +36,10 @@ bench-access: ## Measure granting, ending, deciding and reading beside their flo
 	$(BOOTSTRAP) --dev
 	@$(PYTHON) -m config.embedded bench $(PYTHON) -m tests.benchmarks.access
 
+bench-lookup: ## Measure looking callers up at 30,000 to 3,000,000 customers (QUICK=1 for a minute)
+	$(BOOTSTRAP) --dev
+	@$(PYTHON) -m config.embedded bench $(PYTHON) -m tests.benchmarks.lookup
+
 screenshots: ## Take the README's pictures anew
 	$(BOOTSTRAP) --dev
 	@SCREENSHOTS=docs/images $(PYTHON) -m config.embedded test $(PYTHON) -m pytest tests/journeys/test_pages.py -k pictures

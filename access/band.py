@@ -11,6 +11,7 @@ NAVIGATION = (
     ("portal:index", _("Home")),
     ("portal:inquiries", _("Inquiries")),
     ("portal:lookup", _("Customer lookup")),
+    ("portal:exports", _("Own customers as a file")),
     ("portal:board", _("Board")),
     ("portal:requests", _("Requests")),
     ("portal:emergencies", _("Emergencies")),

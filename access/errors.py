@@ -36,6 +36,8 @@ REASONS = {
     "contract_not_yours":    Reason(403, _("You may not grant under this contract.")),
     "area_not_yours":        Reason(403, _("Your office may not declare an emergency in one of these areas.")),
     "second_person":         Reason(403, _("A second person answers this, never the one who asked or whom it is about.")),
+    "not_your_customers":    Reason(403, _("You may take away the customers of your own organisation alone.")),
+    "account_closed":        Reason(403, _("This account is closed.")),
     "history_not_yours":     Reason(403, _("This part of the history is another auditor's to review.")),
 }
 # fmt: on

@@ -32,6 +32,18 @@ def own(person: Person, pk: int) -> Inquiry:
     return inquiry
 
 
+def to_look_up_for(person: Person, pk: int) -> Inquiry:
+    """The own inquiry that a lookup is for. Whether it still serves, the policy says with the lookup.
+
+    Raises Denied if it is not the person's, or why the person may not look up at all.
+    """
+    inquiry = Inquiry.objects.filter(taken_by=person, pk=pk).select_related("emergency").first()
+    if inquiry is None:
+        policy.check_called_for(person)
+        raise Denied("inquiry_not_yours")
+    return inquiry
+
+
 @transaction.atomic
 def take(by: Person, inquiry: Inquiry) -> Inquiry:
     """Saves the inquiry with `by` as its taker. A contractor's belongs to an emergency live for them."""

@@ -1,5 +1,7 @@
 """The gate that every request passes: the page table before the view, refusals after it."""
 
+from collections.abc import Iterable, Iterator
+
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import render
@@ -25,6 +27,8 @@ class PolicyGate:
         response = self.get_response(request)
         if request.resolver_match is not None:
             response["Cache-Control"] = NO_STORE
+        if response.streaming:
+            response.streaming_content = _until_refused(request, response.streaming_content)
         return response
 
     def process_view(self, request, view, args, kwargs):
@@ -43,6 +47,15 @@ class PolicyGate:
         if isinstance(error, PermissionDenied):
             return _refuse(request, Denied("role"))
         return None
+
+
+def _until_refused(request, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The pieces of a stream. A refusal midway is written, and breaks the stream off: no page is left to say it."""
+    try:
+        yield from pieces
+    except Denied as denied:
+        recording.denial(request.user, denied.reason, path=request.path, **denied.facts)
+        raise
 
 
 def _refuse(request, denied: Denied):

@@ -34,6 +34,8 @@ PAGES = {
     "portal:lookup":                              "customers.look_up_customer",
     "portal:customer":                            "customers.look_up_customer",
     "portal:who_has_seen":                        "audit.see_who_saw",
+    "portal:exports":                             "customers.export_own_customers",
+    "portal:export":                              "customers.export_own_customers",
     # customers from the billing side
     "portal:import_customers":                    "customers.import_customers",
     # emergencies and contracts

@@ -13,17 +13,26 @@ from django.db.models import Q
 from guardian.shortcuts import get_objects_for_group, get_objects_for_user
 
 from access.errors import Denied
-from access.models import DelegationContract, Emergency, Grant, Inquiry, Request, RosterEntry
+from access.models import (
+    AreaUserPermission,
+    DelegationContract,
+    Emergency,
+    Grant,
+    Inquiry,
+    Request,
+    RosterEntry,
+)
 from access.pages import ANYBODY, PAGES, SIGNED_IN
 from access.people import Person, Role
 from customers.disclosure import Audience, fields_for
-from customers.models import ServiceArea
+from customers.models import Organization, ServiceArea
 
 CONSULT = "customers.consult_servicearea"
 GRANT_UNDER = "access.grant_under_contract"
 REVIEW = "access.review_contract"
 DECLARE_IN = "customers.declare_in_servicearea"
 LOOK_UP = "customers.look_up_customer"
+EXPORT = "customers.export_own_customers"
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,15 @@ class Scope:
     grant_id: int | None = None
     emergency_id: int | None = None
     contract_id: int | None = None
+
+    def is_within(self, other: "Scope") -> bool:
+        """Whether every row of this scope is one of the other's, which is not limited to a retailer."""
+        narrower = self.retailer_id is not None
+        if other.retailer_id is not None:
+            return False
+        if other.areas is None or self.areas is None:
+            return other.areas is None and (narrower or self.areas is not None)
+        return self.areas < other.areas or (narrower and self.areas == other.areas)
 
     def rows(self) -> Q:
         """The condition on customers that says which rows are meant."""
@@ -222,6 +240,23 @@ def basis_for_lookup(person: Person, inquiry: Inquiry | None = None, at: datetim
     raise Denied("role")
 
 
+def basis_for_export(person: Person, retailer: Organization) -> Basis:
+    """By what right `person` takes all of the retailer's customers away in a file, or Denied.
+
+    Switching staff alone, and of their own organisation alone: one scope, the retailer's rows outside the
+    training areas, with the items that the table shows of own customers.
+    """
+    if not person.is_active:
+        raise Denied("account_closed")
+    check_may(person, EXPORT)
+    if person.role != Role.RETAILER:
+        raise Denied("role")
+    if person.organization_id != retailer.pk:
+        raise Denied("not_your_customers")
+    own, _others = _retailer_basis(person).scopes
+    return Basis(person, Audience.RETAILER, "export", (own,))
+
+
 def check_contractor_is_called_for(person: Person, at: datetime | None = None) -> list[dict[str, Any]]:
     """The facts of the contractor's live grants at `at`, a dict per grant and area; Denied if none.
 
@@ -230,11 +265,7 @@ def check_contractor_is_called_for(person: Person, at: datetime | None = None) -
     """
     held = (
         Grant.objects.live(at)
-        .filter(
-            roster_entry__person=person,
-            emergency__areas__areauserpermission__user=person,
-            emergency__areas__areauserpermission__permission__codename="consult_servicearea",
-        )
+        .filter(roster_entry__person=person)
         .values(
             "pk",
             "ends_at",
@@ -247,7 +278,12 @@ def check_contractor_is_called_for(person: Person, at: datetime | None = None) -
             "roster_entry__contract__stop_after",
         )
     )
-    rows: list[dict[str, Any]] = list(held)  # type: ignore[arg-type]
+    permitted = set(
+        AreaUserPermission.objects.filter(
+            user=person, permission__codename="consult_servicearea"
+        ).values_list("content_object_id", flat=True)
+    )
+    rows: list[dict[str, Any]] = [row for row in held if row["emergency__areas"] in permitted]  # type: ignore[misc]
     if not rows:
         raise _why_not(person, at)
     return rows

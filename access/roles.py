@@ -86,7 +86,7 @@ ROLES = (
         Role.RETAILER,
         _("Looks supply points up for switching: own customers' items, and the few shared ones."),
         RETAILERS,
-        frozenset({"customers.look_up_customer"}),
+        frozenset({"customers.look_up_customer", "customers.export_own_customers"}),
     ),
     RoleDescription(
         Role.ADMINISTRATOR,

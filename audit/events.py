@@ -39,9 +39,12 @@ EVENTS = {
     "roster.left":             (_("Left the roster"),       _("%(subject)s left the roster of “%(contract)s”, for %(person)s changed the account.")),
     "customer.listed":         (_("Customer listed"),       _("%(person)s saw customer %(number)s in a list: %(fields)s.")),
     "customer.opened":         (_("Customer opened"),       _("%(person)s opened customer %(number)s: %(fields)s.")),
+    "customer.exported":       (_("Customer exported"),     _("%(person)s took customer %(number)s away in a file: %(fields)s.")),
     "customer.nothing_found":  (_("Nothing found"),         _("%(person)s looked up by %(searched)s and found nothing.")),
     "lookup.too_many":         (_("Too many found"),        _("%(person)s looked up by %(searched)s; too many fit, and nobody was shown.")),
     "customer.who_saw":        (_("Disclosures read"),      _("%(person)s read who has seen customer %(number)s.")),
+    "retailer.export_begun":   (_("Export begun"),          _("%(person)s began to take the customers of %(object)s away in a file: %(fields)s.")),
+    "retailer.exported":       (_("Export finished"),       _("%(person)s took the customers of %(object)s away in a file: %(rows)s rows, SHA-256 %(sha256)s.")),
     "denied":                  (_("Denied"),                _("%(person)s was refused: %(reason)s")),
     "customers.imported":      (_("Customers imported"),    _("%(person)s imported customers from the file “%(file)s” (SHA-256 %(sha256)s): %(rows)s rows, %(created)s customers created, %(changed)s changed, %(unchanged)s as they were, %(skipped)s bad rows left out; %(usage)s months of usage put in.")),
     "demo.loaded":             (_("Demo data loaded"),      _("Demo data were loaded: %(customers)s customers.")),
@@ -55,4 +58,5 @@ BASES = {
     "own_area": _("area of the own office"),
     "live_grant": _("live grant in an open emergency"),
     "switching": _("switching support"),
+    "export": _("export of a retailer's own customers"),
 }

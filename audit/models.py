@@ -8,6 +8,7 @@ from typing import Self
 
 from auditlog.models import AbstractLogEntry, LogEntryManager
 from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -29,6 +30,10 @@ class LogEntryQuerySet(models.QuerySet):
 
     def of_customer(self, supply_point_number: str) -> Self:
         return self.filter(supply_point_number=supply_point_number)
+
+    def about(self, one: models.Model) -> Self:
+        """What is written about the object itself."""
+        return self.filter(content_type=ContentType.objects.get_for_model(one), object_pk=str(one.pk))
 
     def about_person(self, person_id: int) -> Self:
         """What the person did, and what was done about the person."""

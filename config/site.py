@@ -53,6 +53,8 @@ class Portal(admin.AdminSite):
             path("notices/", requests.notice_list, name="notices"),
             # looking callers up
             path("lookup/", customers_views.lookup, name="lookup"),
+            path("exports/", customers_views.exports, name="exports"),
+            path("exports/<int:pk>/", customers_views.export, name="export"),
             path("still/", inquiries.still, name="still"),
             # before a customer's own page, whose key could be any word
             path("customers/import/", customers_views.import_customers, name="import_customers"),

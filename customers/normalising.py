@@ -50,6 +50,8 @@ LEGAL_FORMS = (
 _DROPPED = dict.fromkeys(
     [*range(0x20), *range(0x7F, 0xA0), *map(ord, " \u200b\u200c\u200d\u2060\ufeff・'’`.")]
 )
+#: Standing alone they would become a space and a mark.
+_SOUND_MARKS = {ord("゛"): "\u3099", ord("゜"): "\u309a"}
 _CHARACTERS = {ord(other): group[0] for group in VARIANTS.split() for other in group[1:]}
 _NAME = str.maketrans(dict.fromkeys(DASHES, "ー") | SOUNDS) | _CHARACTERS | _DROPPED
 _ADDRESS = str.maketrans(dict.fromkeys(DASHES, "-")) | _CHARACTERS | _DROPPED
@@ -93,14 +95,19 @@ def _name_keys(text: str) -> tuple[str, str]:
     return name(text), tail(text)
 
 
+def plain(text: str) -> str:
+    """Full and half width made one (NFKC), with sound marks on the kana that they follow."""
+    return unicodedata.normalize("NFKC", text.translate(_SOUND_MARKS))
+
+
 def digits(text: str) -> str:
     """The digits alone: of a phone number or a supply point number, hyphenated or full width."""
-    return _NOT_DIGITS.sub("", unicodedata.normalize("NFKC", text))
+    return _NOT_DIGITS.sub("", plain(text))
 
 
 def kana(text: str) -> str:
     """A name in kana: hiragana, half-width kana, kana that sound alike and every long-vowel mark are one."""
-    return _without_legal_form(jaconv.hira2kata(unicodedata.normalize("NFKC", text)).translate(_NAME))
+    return _without_legal_form(jaconv.hira2kata(plain(text)).translate(_NAME))
 
 
 def name(text: str) -> str:
@@ -110,13 +117,13 @@ def name(text: str) -> str:
 
 def tail(text: str) -> str:
     """The key of what follows the first word of a name, by which a given name is found; empty for one word."""
-    words = _without_legal_form(unicodedata.normalize("NFKC", text)).split()
+    words = _without_legal_form(plain(text)).split()
     return kana("".join(words[1:]))
 
 
 def address(text: str) -> str:
     """An address with one kind of dash, digit and character: 三丁目２番地の１号 and 3-2-1 are the same."""
-    text = unicodedata.normalize("NFKC", text).translate(_ADDRESS).lower()
+    text = plain(text).translate(_ADDRESS).lower()
     text = _AZA.sub("", _SMALL_NO.sub("ノ", _SMALL_KE.sub("ケ", text)))
     text = _NUMERAL.sub(_number, text)
     return _AFTER_NUMBERS.sub("", _BETWEEN_NUMBERS.sub("-", text))

@@ -4,7 +4,7 @@ What comes back holds the allowed fields alone. A field that is hidden for a row
 for own-only fields, null for the row); the history entry commits with the reading or nothing is read.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -69,23 +69,32 @@ class Found:
     after: int | None = None
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is looked up by; `instead`: what the words may mean, where nobody is found; `after`: the last
+    customer of the piece before (contractors see one piece alone)."""
+
+    terms: Terms
+    instead: Terms | None = None
+    after: int | None = None
+
+
+def look_up(person: Person, terms: Terms, inquiry: Inquiry | None = None) -> Found:
+    """The customers that fit the terms: `look_up_by` for who knows what to ask."""
+    found = look_up_by(person, inquiry, lambda basis: Asked(terms))
+    assert found is not None
+    return found
+
+
 @transaction.atomic
-def look_up(
-    person: Person,
-    terms: Terms,
-    inquiry: Inquiry | None = None,
-    *,
-    instead: Terms | None = None,
-    after: int | None = None,
-) -> Found:
-    """The customers that fit the terms, likeliest first, a piece at a time, each disclosure in the history.
+def look_up_by(person: Person, inquiry: Inquiry | None, ask: Callable[[Basis], Asked | None]) -> Found | None:
+    """The customers that fit what is asked, likeliest first, a piece at a time, each in the history.
 
     Parameters
     ----------
-    instead
-        What the words may mean, where nobody is found by `terms`.
-    after
-        The primary key of the last customer of the piece before; contractors see one piece alone.
+    ask
+        Called with the basis, once it is decided: says what is looked up by, or None for nothing. So
+        the decision that the form was made by is the one that the reading goes by.
 
     Raises
     ------
@@ -98,6 +107,10 @@ def look_up(
     """
     clock.enter_to_read()
     basis = policy.basis_for_lookup(person, inquiry)
+    asked = ask(basis)
+    if asked is None:
+        return None
+    terms, after = asked.terms, asked.after
     pace.check(basis)
     if not terms.given():
         raise ValueError("a lookup needs a term")
@@ -106,7 +119,7 @@ def look_up(
         raise Unfit(str(ASK_FOR_MORE))
     limit = basis.limits.max_results if basis.limits else LIMITS[basis.audience]
     rows: list[dict] = []
-    for meant in filter(None, (terms, instead)):
+    for meant in filter(None, (terms, asked.instead)):
         if not meant.asks_of() <= basis.fields:
             raise Denied("item_not_delegated", inquiry_id=basis.inquiry_id)
         if narrow and not meant.means_one_household:
@@ -138,20 +151,28 @@ def _search(basis: Basis, terms: Terms, count: int, after: int | None) -> list[d
     rows: list[dict] = []
     passed = Q()
     for step in terms.steps:
-        if len(rows) >= count or (step == Step.PART and (rows or after or house_alone)):
+        if step == Step.PART and (rows or after or house_alone):
             break
-        condition = terms.condition(step, places, house_alone=house_alone)
         order = terms.order(step)
-        matches = _rows(basis, LISTED, condition & ~passed if passed else condition, needs=terms.asks_of())
-        if after is not None:
-            last = _rows(basis, LISTED, condition & Q(pk=after), needs=terms.asks_of()).values_list(*order)
-            if not (place := last.first()):
-                passed = passed | condition if passed else condition
-                continue
-            matches, after = matches.filter(_after(order, place)), None
-        rows += matches.order_by(*order)[: count - len(rows)]
-        passed = passed | condition if passed else condition
+        for condition in terms.conditions(step, places, house_alone=house_alone):
+            if len(rows) >= count:
+                return rows
+            rest = condition & ~passed if passed else condition
+            passed = passed | condition if passed else condition
+            if after is not None:
+                behind = _behind(basis, terms, condition, order, after)
+                if behind is None:  # the piece before ended in a later step, or another way
+                    continue
+                rest, after = rest & behind, None
+            matches = _rows(basis, LISTED, rest, needs=terms.asks_of())
+            rows += matches.order_by(*order)[: count - len(rows)]
     return rows
+
+
+def _behind(basis: Basis, terms: Terms, condition: Q, order: tuple[str, ...], after: int) -> Q | None:
+    """Rows that stand behind the customer `after` in the order; None if the condition is not the customer's."""
+    last = _rows(basis, LISTED, condition & Q(pk=after), needs=terms.asks_of()).values_list(*order).first()
+    return _after(order, last) if last else None
 
 
 def _after(order: tuple[str, ...], place: tuple) -> Q:
@@ -232,10 +253,12 @@ def _rows(basis: Basis, wanted: frozenset[str], condition: Q, needs: Collection[
     needs: the fields that the condition asks of. It counts only in the scopes that show them all: else
     a match would tell what is hidden.
     """
+    asked = [scope for scope in basis.scopes if scope.fields.issuperset(needs)]
+    # Rows of a scope within another one are said once: said twice, no index would serve
+    asked = [one for one in asked if not any(one.is_within(other) for other in asked if other is not one)]
     fits = Q(pk__in=[])
-    for scope in basis.scopes:
-        if scope.fields.issuperset(needs):
-            fits |= scope.rows() & condition
+    for scope in asked:
+        fits |= scope.rows() & condition
     columns = {
         f"shown_{name}": _column(basis, name) for name in sorted((wanted & basis.fields) - {"monthly_usage"})
     }

@@ -5,7 +5,6 @@ the caller, and later ones for what was said in part. Every step has an index (t
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
@@ -30,6 +29,8 @@ ASKS_OF = {
 }
 
 _ADDRESS_WORD = re.compile("[0-9]|[都道府県市郡町区]$|丁目|番地")
+#: How a word begins that goes on with the address before it.
+_GOES_ON = re.compile("丁目|番|号|[のノ]$")
 _NUMBERS = re.compile("[0-9-]+")
 
 
@@ -119,8 +120,10 @@ class Terms:
             return ("area_id", column, "pk")
         return ("pk",)
 
-    def condition(self, step: Step, places: Sequence[Place], *, house_alone: bool = False) -> Q:
-        """What a customer's keys have to be in the step.
+    def conditions(self, step: Step, places: Sequence[Place], *, house_alone: bool = False) -> list[Q]:
+        """What a customer's keys have to be in the step: a condition for each way to read the address.
+
+        They are searched one after another, for each has an index, and together none has.
 
         places: the municipalities that an address may name. house_alone: an address is meant down to
         the house, so that 1-8 is not the beginning of 1-80.
@@ -134,9 +137,9 @@ class Terms:
             condition &= _digits("phone_key", self.phone, PHONE_DIGITS)
         if self.name:
             condition &= _name(self.name, step)
-        if self.address:
-            condition &= _address(self.address, step, places, house_alone=house_alone)
-        return condition
+        if not self.address:
+            return [condition]
+        return [condition & way for way in _ways(self.address, step, places, house_alone=house_alone)]
 
 
 #: By whether the words are kana: the column of the whole name, and of what follows its first word.
@@ -164,29 +167,23 @@ def _name(typed: str, step: Step) -> Q:
     return Q((f"{whole}__contains", key))
 
 
-def _address(typed: str, step: Step, places: Sequence[Place], *, house_alone: bool) -> Q:
-    """Every way to read the address: from the town, or from one of the municipalities."""
+def _ways(typed: str, step: Step, places: Sequence[Place], *, house_alone: bool) -> list[Q]:
+    """The ways to read the address: from the municipality where one is named whole, else from the town first."""
     key = normalising.address(typed)
-    ways = _town(key, step, house_alone=house_alone)
-    for place, rest in _in_municipalities(key, places):
-        if step != Step.PART or len(rest) >= PART:
-            ways |= Q(area_id=place.pk) & (_town(rest, step, house_alone=house_alone) if rest else Q())
-    return ways
-
-
-def _in_municipalities(key: str, places: Sequence[Place]) -> list[tuple[Place, str]]:
-    """The municipalities that the key may begin with, and what follows each.
-
-    Said whole, the name counts wherever prefecture and district may stand before it; said without its
-    市, 町 or 村 it has to come first, or after the prefecture.
-    """
     whole = [
         (place, rest) for place in places if (rest := normalising.without_municipality(key, place.key)) != key
     ]
-    if whole:
-        return whole
-    said = re.sub("^..県|^...県", "", key)
-    return [(place, said.removeprefix(place.short)) for place in places if said.startswith(place.short)]
+    said = re.sub("^(?:..|神奈川|和歌山|鹿児島)[都道府県]", "", key)
+    named = whole or [
+        (place, said.removeprefix(place.short)) for place in places if said.startswith(place.short)
+    ]
+    ways = [] if whole else [_town(said, step, house_alone=house_alone)]
+    for place, rest in named:
+        if not rest:
+            ways.append(Q(area_id=place.pk))
+        elif step != Step.PART or len(rest) >= PART:
+            ways.append(Q(area_id=place.pk) & _town(rest, step, house_alone=house_alone))
+    return ways
 
 
 def _town(key: str, step: Step, *, house_alone: bool) -> Q:
@@ -207,25 +204,45 @@ def from_words(text: str, places: Sequence[Place]) -> tuple[Terms, Terms | None]
     Numbers are told by their length; what names a place or ends like one is the address; kana and the
     rest are the name, which may have been a town all the same.
     """
-    terms, rest = Terms(), []
-    for word in unicodedata.normalize("NFKC", text).split():
-        digits = normalising.digits(word)
-        if _NUMBERS.fullmatch(normalising.address(word)) and (term := _number_of(word, digits)):
-            terms = replace(terms, **{term: digits})
-        elif _ADDRESS_WORD.search(normalising.address(word)) or _names_a_place(word, places):
-            terms = replace(terms, address=terms.address + word)
+    words = normalising.plain(text).split()
+    if len(words) > 2 and all(len(word) == 1 for word in words):
+        words = ["".join(words)]  # spaces between all characters say nothing
+    numbers: dict[str, str] = {}
+    address: list[str] = []
+    name: list[str] = []
+    short: list[str] = []
+    said: list[str] = []  # all but the numbers, in the order that they were said
+    for i, word in enumerate(words):
+        if term := _number_of(word):
+            numbers[term] = word
+            continue
+        said.append(word)
+        following = words[i + 1] if i + 1 < len(words) else ""
+        if (
+            _ADDRESS_WORD.search(word)
+            or (address and _GOES_ON.match(word))
+            or any(place.key in normalising.address(word) for place in places)
+        ):
+            address.append(word)
+        elif _says_place_short(word, places) and _ADDRESS_WORD.search(following):
+            address.append(word)
+            short.append(word)
         else:
-            rest.append(word)
-    if not rest:
+            name.append(word)
+    terms = Terms(**numbers, address="".join(address), name="".join(name))
+    if short:  # 三好 高松市番町 is a person in 番町, if it is no place in 三好市
+        rest = "".join(word for word in address if word not in short)
+        return terms, replace(terms, name="".join(short + name), address=rest)
+    if normalising.is_kana(terms.name) or not said or terms.address == "".join(said):
         return terms, None
-    words = "".join(rest)
-    named = replace(terms, name=words)
-    if normalising.is_kana(words):
-        return named, None
-    return named, replace(terms, address=words + terms.address)
+    return terms, replace(terms, name="", address="".join(said))
 
 
-def _number_of(word: str, digits: str) -> str | None:
+def _number_of(word: str) -> str | None:
+    """The term that a word of digits is, or None: a part of an address, or no number."""
+    digits = normalising.digits(word)
+    if not _NUMBERS.fullmatch(normalising.address(word)) or not digits:
+        return None
     if len(digits) == NUMBER_DIGITS or (len(digits) > max(PHONE_DIGITS) and digits == word):
         return "supply_point_number"
     if len(digits) in PHONE_DIGITS and digits.startswith("0"):
@@ -235,6 +252,6 @@ def _number_of(word: str, digits: str) -> str | None:
     return None
 
 
-def _names_a_place(word: str, places: Sequence[Place]) -> bool:
-    key = normalising.address(word)
-    return any(place.key in key for place in places)
+def _says_place_short(word: str, places: Sequence[Place]) -> bool:
+    """Whether the word is a municipality without its 市, 町 or 村; it may be a surname, too."""
+    return any(place.short == normalising.address(word) for place in places)

@@ -1,18 +1,23 @@
 """Pages for looking customers up: parse, call one rule, render."""
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
 from access import inquiries, policy
-from access.errors import Unfit
+from access.errors import Denied, Unfit
 from access.people import Person
 from audit.reading import readable
-from customers import importing, keys, reading
+from customers import exporting, importing, keys, reading
 from customers.billing_rows import BadRow
 from customers.disclosure import DELEGABLE_ITEMS, FIELD_LABELS, TABLE
 from customers.forms import ImportForm, LookupForm
+from customers.models import Organization
 
 #: In which order a page shows fields: the table's.
 FIELDS = [field for item in TABLE for field in item.fields]
@@ -38,39 +43,53 @@ def lookup_page(request: HttpRequest, *, inquiry) -> HttpResponse:
 
     htmx asks for the results alone, as the person types; without JavaScript the page is the same.
     """
-    basis = policy.basis_for_lookup(request.user, inquiry)
     words = request.POST or _words_again(request, inquiry)
-    narrow = basis.audience == policy.Audience.CONTRACTOR
-    form = LookupForm(words or None, shown=basis.fields, places=reading.places_of(basis), narrow=narrow)
     typing = request.headers.get("HX-Request") == "true"
+    context: dict[str, Any] = {"inquiry": inquiry}
+
+    def ask(basis: policy.Basis) -> reading.Asked | None:
+        """The form by what the person is shown, and what it asks."""
+        form = context["form"] = _form(basis, words)
+        context["audience"] = basis.audience
+        if not words or not form.is_valid():
+            return None
+        return reading.Asked(form.terms, form.instead, _after(request))
+
     found = None
-    if words and form.is_valid():
-        found = _look_up(request, form, inquiry)
-        if found and AGAIN in request.POST:
-            request.session[AGAIN] = {"inquiry": inquiry and inquiry.pk, "words": form.cleaned_data}
-    context = {
-        "form": form,
-        "inquiry": inquiry,
-        "audience": basis.audience,
+    if words:
+        found = _look_up(request, inquiry, ask, context)
+    else:
+        ask(policy.basis_for_lookup(request.user, inquiry))
+    if found and AGAIN in request.POST:
+        request.session[AGAIN] = {"inquiry": inquiry and inquiry.pk, "words": context["form"].cleaned_data}
+    context |= {
         "found": found,
         "results": [_result(request.user, view, inquiry) for view in found.customers] if found else [],
         "next": keys.make(request.user, found.after, None) if found and found.after else "",
-        "page_of": bool(request.POST.get("after")),
     }
     return render(request, "portal/_results.html" if typing else "portal/lookup.html", context)
 
 
-def _look_up(request: HttpRequest, form: LookupForm, inquiry) -> reading.Found | None:
+def _form(basis: policy.Basis, words) -> LookupForm:
+    narrow = basis.audience == policy.Audience.CONTRACTOR
+    return LookupForm(words or None, shown=basis.fields, places=reading.places_of(basis), narrow=narrow)
+
+
+def _after(request: HttpRequest) -> int | None:
+    """The last customer of the piece before, from the key by which the person was shown that customer."""
+    typed = request.POST.get("after")
+    return keys.read(request.user, typed)[0] if typed else None
+
+
+def _look_up(request: HttpRequest, inquiry, ask, context: dict) -> reading.Found | None:
     """What the words find; None where the form then says why not."""
-    after = None
-    if typed := request.POST.get("after"):
-        after, _inquiry = keys.read(request.user, typed)
     try:
-        return reading.look_up(request.user, form.terms, inquiry, instead=form.instead, after=after)
+        return reading.look_up_by(request.user, inquiry, ask)
     except Unfit as unfit:
-        form.add_error(None, str(unfit))
+        context["form"].add_error(None, str(unfit))
     except reading.TooSlow:
-        form.add_error(None, _("That takes too long to find. Ask the caller for more, and look up again."))
+        sentence = _("That takes too long to find. Ask the caller for more, and look up again.")
+        context["form"].add_error(None, sentence)
     return None
 
 
@@ -86,9 +105,12 @@ def _words_again(request: HttpRequest, inquiry) -> dict | None:
 
 def customer(request: HttpRequest, key: str) -> HttpResponse:
     """One customer with the fields that this person is shown."""
-    policy.check_called_for(request.user)
-    pk, inquiry_id = keys.read(request.user, key)
-    inquiry = inquiries.own(request.user, inquiry_id) if inquiry_id else None
+    try:
+        pk, inquiry_id = keys.read(request.user, key)
+    except Denied:
+        policy.check_called_for(request.user)  # in peacetime that is the reason, whatever the key
+        raise
+    inquiry = inquiries.to_look_up_for(request.user, inquiry_id) if inquiry_id else None
     view = reading.open_customer(request.user, pk, inquiry)
     context = {
         "customer": view,
@@ -108,6 +130,30 @@ def who_has_seen(request: HttpRequest, key: str) -> HttpResponse:
     number, entries = reading.who_has_seen(request.user, pk)
     context = {"number": number, "key": key, "lines": [readable(one) for one in entries[:SEEN]], "most": SEEN}
     return render(request, "portal/who_has_seen.html", context)
+
+
+def exports(request: HttpRequest) -> HttpResponse:
+    """Own customers as a file: the button, and what was exported before, to hold a file's hash against."""
+    retailer = request.user.organization
+    basis = policy.basis_for_export(request.user, retailer)
+    context = {
+        "retailer": retailer,
+        "columns": [FIELD_LABELS[name] for name in exporting.columns_of(basis)],
+        "past": exporting.past(request.user),
+        "most": exporting.LISTED,
+    }
+    return render(request, "portal/exports.html", context)
+
+
+@require_POST
+def export(request: HttpRequest, pk: int) -> StreamingHttpResponse:
+    """The file, as it is made; it begins when this request's transaction is over."""
+    begun = exporting.begin(request.user, get_object_or_404(Organization, pk=pk))
+    return StreamingHttpResponse(
+        begun.pieces(),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="customers-{timezone.localdate()}.csv"'},
+    )
 
 
 def disclosure_table(request: HttpRequest) -> HttpResponse:

@@ -19,16 +19,19 @@ from customers.disclosure import DELEGABLE_ITEMS, TABLE
 from customers.models import Organization
 
 
+def in_force_at(at, of: str = "") -> Q:
+    """That a contract is in force at `at`; of: the way to it from another model, as "roster_entry__contract__"."""
+    return (
+        not_yet(f"{of}suspended_at", at)
+        & not_yet(f"{of}ended_at", at)
+        & Q((f"{of}starts_at__lte", at), (f"{of}ends_at__gt", at))
+    )
+
+
 class ContractQuerySet(models.QuerySet):
     def in_force(self, at=None) -> Self:
         """Contracts in force at `at` (the database's clock if None)."""
-        at = at or Now()
-        return self.filter(
-            not_yet("suspended_at", at),
-            not_yet("ended_at", at),
-            starts_at__lte=at,
-            ends_at__gt=at,
-        )
+        return self.filter(in_force_at(at or Now()))
 
 
 class DelegationContract(models.Model):
@@ -143,17 +146,20 @@ class DelegationContract(models.Model):
         return timedelta(hours=self.max_grant_hours)
 
 
+def current_at(at, of: str = "") -> Q:
+    """That a roster entry stands at `at`; of: the way to it from another model, as "roster_entry__"."""
+    return not_yet(f"{of}removed_at", at) & Q(
+        (f"{of}added_at__lte", at),
+        (f"{of}person__is_active", True),
+        (f"{of}person__role", Role.CONTRACTOR),
+        (f"{of}person__organization", F(f"{of}contract__delegate")),
+    )
+
+
 class RosterEntryQuerySet(models.QuerySet):
     def current(self, at=None) -> Self:
         """Entries that stand at `at`: on the roster, the person active and still the delegate's."""
-        at = at or Now()
-        return self.filter(
-            not_yet("removed_at", at),
-            added_at__lte=at,
-            person__is_active=True,
-            person__role=Role.CONTRACTOR,
-            person__organization=F("contract__delegate"),
-        )
+        return self.filter(current_at(at or Now()))
 
     def ready(self, at=None) -> Self:
         """Current entries whose person may be granted at `at`: trained, and not too long ago."""

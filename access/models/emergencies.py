@@ -10,16 +10,20 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from access.models.conditions import not_yet, together
-from access.models.contracts import DelegationContract, RosterEntry
+from access.models.contracts import RosterEntry, current_at, in_force_at
 from access.people import Person
 from customers.models import ServiceArea
+
+
+def open_at(at, of: str = "") -> Q:
+    """That an emergency is open at `at`; of: the way to it from another model, as "emergency__"."""
+    return not_yet(f"{of}ended_at", at) & Q((f"{of}declared_at__lte", at), (f"{of}expires_at__gt", at))
 
 
 class EmergencyQuerySet(models.QuerySet):
     def open(self, at=None) -> Self:
         """Emergencies open at `at` (the database's clock if None): declared, not ended, not expired."""
-        at = at or Now()
-        return self.filter(not_yet("ended_at", at), declared_at__lte=at, expires_at__gt=at)
+        return self.filter(open_at(at or Now()))
 
     def due(self, at=None) -> Self:
         """Emergencies that expired without anybody's having ended them."""
@@ -106,11 +110,12 @@ class GrantQuerySet(models.QuerySet):
         at = at or Now()
         return self.filter(
             not_yet("revoked_at", at),
+            # Joined, not IN (SELECT ...): planning those costs PostgreSQL several times the answer
+            open_at(at, "emergency__"),
+            current_at(at, "roster_entry__"),
+            in_force_at(at, "roster_entry__contract__"),
             starts_at__lte=at,
             ends_at__gt=at,
-            emergency__in=Emergency.objects.open(at),
-            roster_entry__in=RosterEntry.objects.current(at),
-            roster_entry__contract__in=DelegationContract.objects.in_force(at),
         )
 
 

@@ -38,7 +38,7 @@ def take_inquiry(request: HttpRequest) -> HttpResponse:
 
 def inquiry(request: HttpRequest, pk: int) -> HttpResponse:
     """One own inquiry, with the lookup for its caller."""
-    return lookup_page(request, inquiry=inquiries.own(request.user, pk))
+    return lookup_page(request, inquiry=inquiries.to_look_up_for(request.user, pk))
 
 
 def close_inquiry(request: HttpRequest, pk: int) -> HttpResponse:

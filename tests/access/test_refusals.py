@@ -8,7 +8,7 @@ from django.test import RequestFactory
 from django.urls import reverse
 from django.utils import translation
 
-from access import clock, inquiries, lifecycle, rosters
+from access import clock, inquiries, lifecycle, policy, rosters
 from access.errors import REASONS, Denied
 from access.middleware import PolicyGate
 from access.models import AreaUserPermission, Grant, Inquiry, Request
@@ -179,6 +179,22 @@ def second_person(scene):
     return scene.ask(f"/requests/{request.pk}/answer/", who="supervisor", answer="agree")
 
 
+def not_your_customers(scene):
+    other = scene.world.organizations["affiliate"]
+    return scene.ask(f"/exports/{other.pk}/", who="retailer", download="")
+
+
+def account_closed(scene):
+    """Whose account is closed cannot sign in, so the rule is asked directly: an export asks it midway."""
+    retailer = scene.world.retailer
+    retailer.is_active = False
+    request = RequestFactory().get("/forged/")
+    request.user = retailer
+    with pytest.raises(Denied) as denied:
+        policy.basis_for_export(retailer, retailer.organization)
+    return PolicyGate(lambda request: None).process_exception(request, denied.value)
+
+
 def history_not_yours(scene):
     scene.world.declare()
     scene.world.contract.contractgrouppermission_set.filter(permission__codename="review_contract").delete()
@@ -207,7 +223,7 @@ SCENES = [
     role, unlisted_page, no_emergency, no_grant, grant_revoked, grant_over, contract_not_in_force,
     not_on_roster, not_ready, no_area, no_inquiry, inquiry_not_yours, inquiry_over, item_not_delegated,
     customer_unknown, contract_not_yours, area_not_yours, second_person, history_not_yours,
-    too_fast, stopped,
+    too_fast, stopped, not_your_customers, account_closed,
 ]  # fmt: skip
 
 
@@ -223,7 +239,7 @@ def test_a_refusal_is_said_and_written(world, client_of, play):
         sentence = str(REASONS[reason].sentence)
     assert response.status_code == REASONS[reason].status
     page = response.content.decode().replace("&#x27;", "'")
-    if reason != "item_not_delegated":  # outside a request the page speaks Japanese
+    if reason not in ("item_not_delegated", "account_closed"):  # outside a request the page speaks Japanese
         assert sentence in page
     assert "香川 花子" not in page
     entry = LogEntry.objects.denials().newest_first()[0]

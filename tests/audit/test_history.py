@@ -23,7 +23,7 @@ from audit import acting, recording
 from audit.events import EVENTS
 from audit.models import LogEntry
 from audit.reading import PAGE, readable
-from customers import importing, reading
+from customers import exporting, importing, reading
 from customers.models import Customer
 from tests.customers.test_import import billing_file
 from tests.world import HANAKO, JIRO, MARUGAME, TAKAMATSU
@@ -52,6 +52,7 @@ def everything(world, client_of) -> None:
     reading.look_up(world.contractor, reading.Terms(name="カガワ", address="番町"), taken)
     reading.who_has_seen(world.operator, world.customers[HANAKO].pk)
     inquiries.close(world.contractor, taken.pk, outcome="answered", found=True)
+    list(exporting.begin(world.retailer, world.retailer.organization).pieces())
     client = client_of(world.contractor)
     client.get("/history/")
     other = client_of(world.contractor)

@@ -30,7 +30,7 @@ PLACEHOLDER = re.compile(r"%\(\w+\)[sd]")
 #: What betrays the other language on a page, once people's own words are taken out.
 FOREIGN = {"ja": re.compile(r"[A-Za-z]{2,}"), "en": re.compile(r"[ぁ-ゖァ-ヺ一-鿿々「」。、]+")}
 #: Written alike in both languages.
-ALIKE = {"kWh", "kVA", "kW", "JIS X 0402", "ID", "CSV", "UTF-8", "CP932"}
+ALIKE = {"kWh", "kVA", "kW", "JIS X 0402", "ID", "CSV", "UTF-8", "CP932", "SHA-256"}
 #: Django's own, without a translation: what its icons are called, a list's codes where it is only read.
 AS_DJANGO_HAS_IT = {"Search", "True", "False", ", ".join(DELEGABLE_ITEMS)}
 
@@ -270,6 +270,12 @@ def work(world, client, role: str, inquiry: Inquiry | None):
         yield post("add_to_roster", contract, person=entry.person_id, trained_on="2026-06-01")
         yield client.get(reverse("portal:end_emergency", args=[emergency.pk]))
         yield from (post("end_emergency", emergency.pk) for _twice in range(2))
+    if role == "retailer":
+        for organization in (world.retailer.organization, world.organizations["affiliate"]):
+            response = post("export", organization.pk)
+            list(response)
+            yield response
+        yield client.get(reverse("portal:exports"))
     if inquiry:
         yield post("close_inquiry", inquiry.pk)
         yield from (post("close_inquiry", inquiry.pk, outcome="answered", found="yes") for _twice in range(2))

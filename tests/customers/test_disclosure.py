@@ -191,6 +191,52 @@ def test_a_retailer_finds_own_customers_by_phone_and_others_by_address(world):
     assert other.values["supply_point_number"] == JIRO
 
 
+def test_a_list_of_own_and_others_customers_shows_each_by_its_own_right(world, client_of):
+    """One address, two households: the other retailer's has no name on the page, nor in its entry."""
+    Customer.objects.filter(supply_point_number=JIRO).update(town_key=world.customers[HANAKO].town_key)
+    client = client_of(world.retailer)
+    page = client.post(reverse("portal:lookup"), {"address": "番町1丁目8-15"})
+    rows = {row["values"]["supply_point_number"]: row["values"] for row in page.context["results"]}
+    assert rows.keys() == {HANAKO, JIRO}
+    assert rows[HANAKO].keys() == reading.LISTED
+    assert rows[JIRO].keys() == {"supply_point_number", "address"}
+    assert SEEN["name"] in page.content.decode()
+    assert "丸亀 次郎" not in page.content.decode()
+    fields = {e.supply_point_number: set(e.fields) for e in LogEntry.objects.disclosures()}
+    assert fields == {number: set(values) for number, values in rows.items()}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"words": "カガワ ハナコ"},
+        {"name": "香川 花子"},
+        {"phone": "087-821-0001"},
+        {"name": "香川", "phone": "0001"},
+    ],
+)
+def test_of_namesakes_who_share_a_phone_a_retailer_finds_the_own_one_alone(world, client_of, said):
+    hanako = world.customers[HANAKO]
+    keys_of_hanako = {
+        name: getattr(hanako, name) for name in ("kana_key", "kana_tail", "name_key", "phone_key")
+    }
+    Customer.objects.filter(supply_point_number=JIRO).update(**keys_of_hanako)
+    results = client_of(world.retailer).post(reverse("portal:lookup"), said).context["results"]
+    assert [row["values"]["supply_point_number"] for row in results] == [HANAKO]
+    assert set(LogEntry.objects.disclosures().values_list("supply_point_number", flat=True)) == {HANAKO}
+
+
+def test_who_has_switched_away_is_shown_as_anothers_customer_at_once(world, client_of):
+    client, key = client_of(world.retailer), keys.make(world.retailer, world.customers[HANAKO].pk, None)
+    path = reverse("portal:customer", args=[key])
+    own = ("name", "phone", "service_menu")
+    assert all(SEEN[field] in client.get(path).content.decode() for field in own)
+    Customer.objects.filter(supply_point_number=HANAKO).update(retailer=world.organizations["affiliate"])
+    page = client.get(path).content.decode()
+    assert SEEN["address"] in page
+    assert not any(SEEN[field] in page for field in own)
+
+
 def test_a_customer_out_of_the_area_does_not_exist(world):
     emergency = world.declare()
     inquiry = inquiries.take(

@@ -98,6 +98,7 @@ def test_an_unknown_number_finds_nobody(look_up):
         ("words", "番町1-8-15"),
         ("words", "高松市番町 香川花子 ０８７－８２１－０００１"),
         ("words", "番町"),
+        ("words", "香川 高松市番町"),
         ("words", HANAKO),
         ("words", "0878210001"),
         ("address", "高松市番町１丁目８－１５"),

@@ -77,7 +77,7 @@ def addresses(portal) -> dict[str, list[str]]:
             f"/emergencies/{over.pk}/summary/",
             "/notices/",
         ],
-        "retailer": ["/", "/lookup/", opened(world.retailer)],
+        "retailer": ["/", "/lookup/", "/exports/", opened(world.retailer)],
         "administrator": ["/", "/customers/import/"]
         + [f"/registers/{name}/" for name in ("person", "office", "organization", "servicearea")]
         + ["/registers/person/add/", f"/registers/person/{world.operator.pk}/change/"]

@@ -34,7 +34,12 @@ class Command(BaseCommand):
             signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
             with _progress(quiet=verbosity == 0) as bar:
                 task = bar.add_task("Customers", total=customers)
-                loading.load(customers, lambda done: bar.update(task, completed=done))
+                indexes = bar.add_task("Indexes", total=len(loading.INDEXES))
+                loading.load(
+                    customers,
+                    lambda done: bar.update(task, completed=done),
+                    lambda done: bar.update(indexes, completed=done),
+                )
         except (loading.NotForDemo, loading.NotEmpty) as problem:
             raise CommandError(str(problem)) from None
         self.stdout.write(f"{customers} customers were loaded.")
