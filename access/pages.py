@@ -36,6 +36,8 @@ PAGES = {
     "portal:who_has_seen":                        "audit.see_who_saw",
     "portal:exports":                             "customers.export_own_customers",
     "portal:export":                              "customers.export_own_customers",
+    # customers from the billing side
+    "portal:import_customers":                    "customers.import_customers",
     # emergencies and contracts
     "portal:emergencies":                         "access.view_emergency",
     "portal:emergency":                           "access.view_emergency",

@@ -56,6 +56,8 @@ class Portal(admin.AdminSite):
             path("exports/", customers_views.exports, name="exports"),
             path("exports/<int:pk>/", customers_views.export, name="export"),
             path("still/", inquiries.still, name="still"),
+            # before a customer's own page, whose key could be any word
+            path("customers/import/", customers_views.import_customers, name="import_customers"),
             path("customers/<str:key>/", customers_views.customer, name="customer"),
             path("customers/<str:key>/seen/", customers_views.who_has_seen, name="who_has_seen"),
             path("inquiries/", inquiries.inquiry_list, name="inquiries"),

@@ -135,6 +135,21 @@ class LookupForm(forms.Form):
         return self.terms
 
 
+class ImportForm(forms.Form):
+    """The billing side's file of customers."""
+
+    file = forms.FileField(
+        label=_("CSV file"),
+        help_text=_("The billing side's customers; UTF-8 or CP932. At most 50,000 rows and 25 MB."),
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,text/csv"}),
+        error_messages={"required": _("Choose a file of at most 25 MB.")},
+    )
+    skip_bad = forms.BooleanField(
+        label=_("Import the good rows although others are bad"),
+        required=False,
+    )
+
+
 def _says_enough(key: str) -> bool:
     """Two letters of kana, or one character of a written name: 林 and 森 are names."""
     letters = re.sub(r"[\W_ー]", "", key)

@@ -133,6 +133,7 @@ class Customer(models.Model):
         permissions = [
             ("look_up_customer", "Can look a customer up"),
             ("export_own_customers", "Can take the own organisation's customers away in a file"),
+            ("import_customers", "Can import customers, without seeing one"),
         ]
         constraints = [
             models.CheckConstraint(

@@ -131,7 +131,13 @@ def address(text: str) -> str:
 
 def town(text: str, municipality: str) -> str:
     """The address from the town on: without prefecture, district (郡) and the municipality, as it is called."""
-    return without_municipality(address(text), address(municipality))
+    return without_municipality(address(text), _municipality(municipality))
+
+
+@lru_cache(4096)
+def _municipality(name: str) -> str:
+    """Municipalities repeat even more than names."""
+    return address(name)
 
 
 def without_municipality(key: str, municipality: str) -> str:

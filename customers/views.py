@@ -13,9 +13,10 @@ from access import inquiries, policy
 from access.errors import Denied, Unfit
 from access.people import Person
 from audit.reading import readable
-from customers import exporting, keys, reading
+from customers import exporting, importing, keys, reading
+from customers.billing_rows import BadRow
 from customers.disclosure import DELEGABLE_ITEMS, FIELD_LABELS, TABLE
-from customers.forms import LookupForm
+from customers.forms import ImportForm, LookupForm
 from customers.models import Organization
 
 #: In which order a page shows fields: the table's.
@@ -26,6 +27,10 @@ FIELDS = [field for item in TABLE for field in item.fields]
 SEEN = 200
 #: What a browser without JavaScript sends with a lookup, and asks for when it looks again.
 AGAIN = "again"
+#: Rows of a file that are imported while somebody waits; larger ones go through the command.
+MOST_ROWS = 50_000
+#: Things wrong with a file that the page lists.
+MOST_LISTED = 1_000
 
 
 def lookup(request: HttpRequest) -> HttpResponse:
@@ -166,6 +171,30 @@ def disclosure_table(request: HttpRequest) -> HttpResponse:
         ]
     }
     return render(request, "portal/disclosure_table.html", context)
+
+
+def import_customers(request: HttpRequest) -> HttpResponse:
+    """Customers from the billing side's file: counts, and of bad rows only number, column and why."""
+    form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
+    bad: list[BadRow] = []
+    done = None
+    if form.is_valid():
+        file = form.cleaned_data["file"]
+        try:
+            done = importing.load(
+                request.user,
+                file,
+                file.name,
+                skip_bad=form.cleaned_data["skip_bad"],
+                most=MOST_ROWS,
+                report=lambda row: bad.append(row) if len(bad) < MOST_LISTED else None,
+            )
+        except Unfit as unfit:
+            bad = []
+            form.add_error("file", str(unfit))
+    bad.sort(key=lambda row: row.number)
+    context = {"form": form, "done": done, "bad": bad, "most": MOST_LISTED}
+    return render(request, "portal/import_customers.html", context)
 
 
 def _result(person: Person, view: reading.CustomerView, inquiry) -> dict:

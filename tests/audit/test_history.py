@@ -23,8 +23,9 @@ from audit import acting, recording
 from audit.events import EVENTS
 from audit.models import LogEntry
 from audit.reading import PAGE, readable
-from customers import exporting, reading
+from customers import exporting, importing, reading
 from customers.models import Customer
+from tests.customers.test_import import billing_file
 from tests.world import HANAKO, JIRO, MARUGAME, TAKAMATSU
 
 pytestmark = pytest.mark.django_db
@@ -69,6 +70,7 @@ def everything(world, client_of) -> None:
     rosters.remove(world.supervisor, entry)
     rosters.add(world.supervisor, world.contract, entry.person, entry.trained_on)
     recording.decision("demo.loaded", detail={"customers": 3})
+    importing.load(world.administrator, billing_file(), "customers.csv")
     control_room(world)
     world.organizations["other"].save()
     world.areas["37201"].name_kana = "タカマツ"

@@ -78,7 +78,7 @@ def addresses(portal) -> dict[str, list[str]]:
             "/notices/",
         ],
         "retailer": ["/", "/lookup/", "/exports/", opened(world.retailer)],
-        "administrator": ["/"]
+        "administrator": ["/", "/customers/import/"]
         + [f"/registers/{name}/" for name in ("person", "office", "organization", "servicearea")]
         + ["/registers/person/add/", f"/registers/person/{world.operator.pk}/change/"]
         + [f"/registers/person/{world.operator.pk}/password/", "/registers/organization/add/"]
