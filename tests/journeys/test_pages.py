@@ -115,6 +115,18 @@ def test_a_caller_is_helped_by_keyboard_alone(addresses, visit):
     assert "香川 花子" in page.content()
 
 
+def test_results_come_as_the_person_types(addresses, visit):
+    page = visit("contractor")
+    page.goto(addresses["contractor"][3])
+    page.locator("[name=words]").press_sequentially("かがわ 0001")
+    page.wait_for_selector("table.results")
+    assert "香川 花子" in page.locator("#results").inner_text()
+    assert page.locator(":focus").get_attribute("name") == "words", "the typing goes on"
+    page.locator("[name=words]").fill("かがわ")
+    page.wait_for_selector("table.results", state="detached")
+    assert "香川" not in page.locator("#results").inner_text(), "a surname alone lists nobody"
+
+
 def test_going_back_brings_no_customer_back(addresses, portal, visit):
     page = visit("contractor")
     page.goto(addresses["contractor"][5])

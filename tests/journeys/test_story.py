@@ -43,7 +43,7 @@ def take_inquiry(page) -> None:
 
 
 def look_up(page, **terms: str) -> None:
-    if not page.locator("details.each").get_attribute("open") == "":
+    if page.locator("details.each").get_attribute("open") != "":
         page.click("details.each summary")
     for name in ("supply_point_number", "phone", "name", "address"):
         page.fill(f"[name={name}]", terms.get(name, ""))
