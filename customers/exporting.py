@@ -116,7 +116,7 @@ class Export:
             actor=self.person,
             basis="export",
             fields=list(self.columns),
-            detail={"rows": self.rows, "sha256": digest},
+            detail={"retailer": self.retailer.name, "rows": self.rows, "sha256": digest},
         )
         return _manifest(entry)
 
@@ -155,7 +155,7 @@ def cell(value: Any) -> str:
 def _manifest(entry: LogEntry) -> Manifest:
     detail = entry.additional_data
     return Manifest(
-        retailer=entry.object_repr,
+        retailer=detail["retailer"],
         rows=detail["rows"],
         columns=tuple(entry.fields),
         sha256=detail["sha256"],

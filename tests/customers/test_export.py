@@ -316,7 +316,7 @@ def test_the_page_shows_the_hash_of_the_file_that_was_downloaded(world, client_o
     assert digest in page
     assert "坂出 六花 (retailer)" in page
     entry = LogEntry.objects.about(world.retailer.organization).get(event="retailer.exported")
-    assert entry.additional_data == {"rows": 1, "sha256": digest}
+    assert entry.additional_data == {"retailer": OTHER_RETAILER, "rows": 1, "sha256": digest}
     assert set(entry.fields) == fields_for(Audience.RETAILER, own=True)
 
 

@@ -1,14 +1,12 @@
 """Bad input gets a sentence beside its field, loses nothing, and looks nobody up."""
 
 import pytest
-from django.db import connection
 from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audit.models import LogEntry
 from customers import normalising, reading
-from tests import world as worlds
 from tests.world import HANAKO
 
 pytestmark = pytest.mark.django_db
@@ -155,24 +153,3 @@ def test_any_text_gives_a_page(look_up, terms):
 def test_a_lookup_without_a_term_is_a_programming_error(world):
     with pytest.raises(ValueError, match="needs a term"):
         reading.look_up(world.operator, reading.Terms())
-
-
-def test_what_takes_too_long_is_said_and_shows_nobody(committed_database, client_of, monkeypatch):
-    """The table is locked elsewhere, so that every search waits: it is given up, in a sentence."""
-    world = worlds.build()
-    monkeypatch.setattr(reading, "SECONDS", 0.2)
-    client = client_of(world.operator)
-    client.cookies["portal_language"] = "en"
-    other = connection.copy()
-    try:
-        with other.cursor() as cursor:
-            cursor.execute("BEGIN; LOCK TABLE customers_customer IN ACCESS EXCLUSIVE MODE")
-        response = client.post(reverse("portal:lookup"), {"phone": "087-821-0001"})
-    finally:
-        other.close()
-    assert response.status_code == 200
-    assert "takes too long" in response.content.decode()
-    assert response.context["form"]["phone"].value() == "087-821-0001"
-    assert not LogEntry.objects.disclosures().exists()
-    again = client.post(reverse("portal:lookup"), {"phone": "087-821-0001"})
-    assert len(again.context["results"]) == 1

@@ -1,12 +1,15 @@
-"""Every kind of search goes by an index: what PostgreSQL says it would do, on demo data."""
+"""Every kind of search goes by an index, by what PostgreSQL says of demo data; and none waits for ever."""
 
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from access.people import Person
+from audit.models import LogEntry
 from customers import reading
 from customers.demo import loading
 from customers.terms import Step, Terms
+from tests import world as worlds
 
 #: Kind of search to the terms and the indexes of which one serves each step.
 # fmt: off
@@ -66,3 +69,24 @@ def test_the_list_of_kinds_has_every_term_and_every_step():
     terms = [terms for terms, _indexes in KINDS.values()]
     assert {name for one in terms for name in one.given()} == set(Terms.__dataclass_fields__)
     assert {step for one in terms for step in one.steps} == set(Step)
+
+
+def test_what_takes_too_long_is_said_and_shows_nobody(committed_database, client_of, monkeypatch):
+    """The table is locked elsewhere, so that every search waits: it is given up, in a sentence."""
+    world = worlds.build()
+    monkeypatch.setattr(reading, "SECONDS", 0.2)
+    client = client_of(world.operator)
+    client.cookies["portal_language"] = "en"
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN; LOCK TABLE customers_customer IN ACCESS EXCLUSIVE MODE")
+        response = client.post(reverse("portal:lookup"), {"phone": "087-821-0001"})
+    finally:
+        other.close()
+    assert response.status_code == 200
+    assert "takes too long" in response.content.decode()
+    assert response.context["form"]["phone"].value() == "087-821-0001"
+    assert not LogEntry.objects.disclosures().exists()
+    again = client.post(reverse("portal:lookup"), {"phone": "087-821-0001"})
+    assert len(again.context["results"]) == 1
