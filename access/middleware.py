@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.html import format_html
 from django_htmx.http import HttpResponseClientRedirect
 
 from access import policy
@@ -60,6 +62,8 @@ def _until_refused(request, pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def _refuse(request, denied: Denied):
     recording.denial(request.user, denied.reason, path=request.path, **denied.facts)
+    if denied.reason == "too_fast" and request.headers.get("HX-Request") == "true":
+        return HttpResponse(format_html('<p class="note" role="alert">{}</p>', denied.sentence))
     if leave := _leave(request, reverse("portal:index")):
         return leave
     return render(request, "portal/denied.html", {"denied": denied}, status=denied.status)

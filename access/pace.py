@@ -1,10 +1,16 @@
 """How fast a contractor looks callers up: a rate that no caller explains is slowed, then stopped.
 
 The rate is asked of the history itself, so it holds whatever Redis or a worker does. The thresholds are
-the contract's. Stopping is refusing; a sweep then revokes what the person holds and tells supervisors.
+the contract's. Stopping is refusing; a sweep then revokes what the person holds (`access.stopping`).
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
+
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db import connection
+from django.db.models import Max
 
 from access import clock
 from access.errors import Denied
@@ -16,8 +22,20 @@ from audit.models import LogEntry
 WINDOW = timedelta(minutes=10)
 #: Seconds between lookups for who is slowed.
 SLOWED = 15
+#: So many lookups that found nobody count as one: words are tried, and searched as they are typed.
+MISSES = 5
 
 _LOOKUPS = (LogEntry.Kind.DISCLOSURE, LogEntry.Kind.LOOKUP)
+#: With the person's key: two of a person's lookups at once are counted one after the other.
+_TURN = 20230117
+
+
+@dataclass(frozen=True)
+class Recent:
+    """Lookups within the window: how many, and the moment of the last (None: there is none)."""
+
+    count: int
+    last: datetime | None
 
 
 def check(basis: Basis) -> None:
@@ -25,35 +43,35 @@ def check(basis: Basis) -> None:
     limits = basis.limits
     if limits is None:
         return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_TURN, basis.person.pk])
+    now = clock.database_now()
+    recent = recent_lookups(basis.person, max(now - WINDOW, limits.counted_from))
     facts = {"inquiry_id": basis.inquiry_id, "emergency_id": basis.scopes[0].emergency_id}
-    lookups = recent_lookups(basis.person, limits.stop_after)
-    if len(lookups) >= limits.stop_after:
+    if recent.count >= limits.stop_after:
         raise Denied("stopped", **facts)
-    wait = clock.database_now() - timedelta(seconds=SLOWED)
-    if len(lookups) >= limits.slow_after and lookups[0] > wait:
+    if recent.count >= limits.slow_after and recent.last and recent.last > now - timedelta(seconds=SLOWED):
         raise Denied("too_fast", **facts)
 
 
-def recent_lookups(person: Person, most: int) -> list[datetime]:
-    """When the person looked up within the window, latest first, at most `most` times.
+def recent_lookups(person: Person, since: datetime) -> Recent:
+    """The person's lookups since a moment (aware).
 
     Seeing the same customers again (a page that reads itself again) is the same lookup.
     """
-    since = clock.database_now() - WINDOW
-    # A lookup writes at most ten entries, a page that reads itself again a few hundred in the window
-    entries = (
-        LogEntry.objects.filter(actor=person, kind__in=_LOOKUPS)
-        .order_by("-pk")
-        .values_list("cid", "customer_id", "timestamp")[: most * 20]
+    stories = (
+        LogEntry.objects.filter(actor=person, kind__in=_LOOKUPS, timestamp__gt=since)
+        .order_by()
+        .values("cid")
+        .annotate(customers=ArrayAgg("customer_id", distinct=True), last=Max("timestamp"))
+        .values_list("customers", "last")
     )
-    seen: dict[str, set[int | None]] = {}
-    last: dict[str, datetime] = {}
-    for cid, customer_id, at in entries:
-        if at <= since:
-            break
-        seen.setdefault(cid, set()).add(customer_id)
-        last.setdefault(cid, at)
-    found: dict[object, datetime] = {}
-    for cid, customers in seen.items():
-        found.setdefault(cid if None in customers else frozenset(customers), last[cid])
-    return sorted(found.values(), reverse=True)[:most]
+    hits, misses, last = set(), 0, None
+    for customers, at in stories:
+        last = max(last or at, at)
+        seen = frozenset(customers) - {None}
+        if seen:
+            hits.add(seen)
+        else:
+            misses += 1
+    return Recent(len(hits) + ceil(misses / MISSES), last)

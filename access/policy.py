@@ -71,11 +71,15 @@ class Scope:
 
 @dataclass(frozen=True)
 class Limits:
-    """A contract's thresholds, the strictest where several reach: results, lookups in ten minutes."""
+    """A contract's thresholds, the strictest where several reach: results, lookups in ten minutes.
+
+    counted_from: when the earliest of the grants began: who was stopped and is granted anew begins anew.
+    """
 
     max_results: int
     slow_after: int
     stop_after: int
+    counted_from: datetime
 
 
 @dataclass(frozen=True)
@@ -268,6 +272,7 @@ def check_contractor_is_called_for(person: Person, at: datetime | None = None) -
         .filter(roster_entry__person=person)
         .values(
             "pk",
+            "starts_at",
             "ends_at",
             "emergency_id",
             "emergency__areas",
@@ -342,11 +347,12 @@ def _contractor_basis(person: Person, inquiry: Inquiry | None, at: datetime | No
                 contract_id=facts["roster_entry__contract_id"],
             )
         )
+    of = "roster_entry__contract__"
     limits = Limits(
-        *(
-            min(row[f"roster_entry__contract__{name}"] for row in rows)
-            for name in ("max_results", "slow_after", "stop_after")
-        )
+        max_results=min(row[f"{of}max_results"] for row in rows),
+        slow_after=min(row[f"{of}slow_after"] for row in rows),
+        stop_after=min(row[f"{of}stop_after"] for row in rows),
+        counted_from=min(row["starts_at"] for row in rows),
     )
     return Basis(person, Audience.CONTRACTOR, "live_grant", tuple(scopes), inquiry.pk, limits)
 

@@ -41,6 +41,7 @@ EVENTS = {
     "customer.opened":         (_("Customer opened"),       _("%(person)s opened customer %(number)s: %(fields)s.")),
     "customer.exported":       (_("Customer exported"),     _("%(person)s took customer %(number)s away in a file: %(fields)s.")),
     "customer.nothing_found":  (_("Nothing found"),         _("%(person)s looked up by %(searched)s and found nothing.")),
+    "lookup.too_slow":         (_("Took too long"),         _("%(person)s looked up by %(searched)s, which took too long; nobody was shown.")),
     "lookup.too_many":         (_("Too many found"),        _("%(person)s looked up by %(searched)s; too many fit, and nobody was shown.")),
     "customer.who_saw":        (_("Disclosures read"),      _("%(person)s read who has seen customer %(number)s.")),
     "retailer.export_begun":   (_("Export begun"),          _("%(person)s began to take the customers of %(object)s away in a file: %(fields)s.")),

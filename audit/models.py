@@ -122,6 +122,11 @@ class LogEntry(AbstractLogEntry):
                 name="history_by_subject",
                 condition=Q(subject_id__isnull=False),
             ),
+            models.Index(
+                fields=["actor", "timestamp"],
+                name="history_lookups",
+                condition=Q(kind__in=["disclosure", "lookup"]),
+            ),
             models.Index(fields=["supply_point_number", "-id"], name="history_by_customer"),
             models.Index(fields=["kind", "-id"], name="history_by_kind"),
             models.Index(fields=["content_type", "object_pk", "-id"], name="history_by_object"),

@@ -9,7 +9,6 @@ from django.utils.translation import gettext_lazy as _
 from customers import normalising, terms
 from customers.disclosure import FIELD_LABELS
 from customers.models import LastDigits
-from customers.reading import ASK_FOR_MORE
 from customers.terms import ASKS_OF, NUMBER_DIGITS, PHONE_DIGITS, Place, Terms
 
 
@@ -52,14 +51,14 @@ class LookupForm(forms.Form):
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
 
-    def __init__(self, *args, shown: frozenset[str], places: list[Place], narrow: bool, **kwargs):
+    def __init__(self, *args, shown: frozenset[str], places: list[Place], **kwargs):
         """What the form may ask.
 
         shown: the fields that the person may be shown for some customer. places: the municipalities
-        that an address may name. narrow: it has to mean one household.
+        that an address may name.
         """
         super().__init__(*args, **kwargs)
-        self.shown, self.places, self.narrow = shown, places, narrow
+        self.shown, self.places = shown, places
         self.instead: Terms | None = None
         for name, asked in ASKS_OF.items():
             if not shown.issuperset(asked):
@@ -118,8 +117,6 @@ class LookupForm(forms.Form):
             self.add_error("words", _("Part of this is an item that you are not shown."))
         elif "words" in self.changed_data and meant.name and not _says_enough(normalising.name(meant.name)):
             self.add_error("words", _("Give at least two letters of kana, or the name as it is written."))
-        elif self.narrow and not meant.means_one_household:
-            raise forms.ValidationError(ASK_FOR_MORE)
         elif not (meant.name or meant.address or meant.is_whole_key) and len(meant.given()) < 2:
             raise forms.ValidationError(_("Last digits alone are many people's: add a name or an address."))
         return cleaned

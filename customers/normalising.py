@@ -61,7 +61,9 @@ _NOT_DIGITS = re.compile("[^0-9]")
 _NUMERAL = re.compile("[〇一二三四五六七八九十百千]+")
 _DIGITS = str.maketrans("〇一二三四五六七八九", "0123456789")
 #: What stands between the numbers of an address, and what may follow the last: 1丁目2番地の3号 is 1-2-3.
-_BETWEEN_NUMBERS = re.compile("(?<=[0-9])(?:(?:丁目|丁|番地|番|号)(?:の|ノ|-)?|の|ノ|-+)(?=[0-9])")
+#: What follows the house (8-15 101, 8番15号101号室) is a room, and no more of the house's number.
+_BETWEEN_NUMBERS = re.compile("(?<=[0-9])(?:(?:丁目|丁|番地|番)(?:の|ノ|-)?|の|ノ|-+)(?=[0-9])")
+_ROOM = re.compile(r"(?<=[0-9])(?:号\s*|\s+)(?=[0-9])")
 _AFTER_NUMBERS = re.compile("(?<=[0-9])(?:丁目|番地|号室?|番$|-$)")
 #: Between kanji one small sound is written in many ways (塩ヶ浜, 塩が浜; 井之口, 井ノ口); 大字 and 字 go unsaid.
 _SMALL_KE = re.compile("(?<=[一-龠々])[ヶヵがガ](?=[一-龠])")
@@ -107,11 +109,11 @@ def digits(text: str) -> str:
 
 def kana(text: str) -> str:
     """A name in kana: hiragana, half-width kana, kana that sound alike and every long-vowel mark are one."""
-    return _without_legal_form(jaconv.hira2kata(plain(text)).translate(_NAME))
+    return _without_legal_form(jaconv.hira2kata(plain(text).lower()).translate(_NAME))
 
 
 def name(text: str) -> str:
-    """A name without spaces, widths, ways to write a character and the legal form of a company."""
+    """A name without spaces, widths, cases, ways to write a character and the legal form of a company."""
     return kana(text)
 
 
@@ -123,7 +125,11 @@ def tail(text: str) -> str:
 
 def address(text: str) -> str:
     """An address with one kind of dash, digit and character: 三丁目２番地の１号 and 3-2-1 are the same."""
-    text = plain(text).translate(_ADDRESS).lower()
+    text = plain(text)
+    words = text.split()
+    if len(words) > 2 and all(len(word) == 1 for word in words):
+        text = "".join(words)  # spaces between all say nothing
+    text = _ROOM.sub("/", text).translate(_ADDRESS).lower()
     text = _AZA.sub("", _SMALL_NO.sub("ノ", _SMALL_KE.sub("ケ", text)))
     text = _NUMERAL.sub(_number, text)
     return _AFTER_NUMBERS.sub("", _BETWEEN_NUMBERS.sub("-", text))

@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
+from math import inf
+from time import monotonic
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
@@ -60,12 +62,13 @@ class CustomerView:
 
 @dataclass(frozen=True)
 class Found:
-    """What a lookup found. `after`: the last customer listed, where more follow; `too_many`: none is shown."""
+    """What a lookup found. `after`: the last customer listed, where more follow; `too_many`, `too_slow`: nobody is shown."""
 
     customers: list[CustomerView]
     limit: int
     more: bool = field(default=False)
     too_many: bool = field(default=False)
+    too_slow: bool = field(default=False)
     after: int | None = None
 
 
@@ -102,8 +105,6 @@ def look_up_by(person: Person, inquiry: Inquiry | None, ask: Callable[[Basis], A
         As `policy.basis_for_lookup` does, or if a term is of a field that is not shown.
     Unfit
         If a contractor's terms cannot mean one household.
-    TooSlow
-        If the database did not find an answer in time: nothing is shown.
     """
     clock.enter_to_read()
     basis = policy.basis_for_lookup(person, inquiry)
@@ -115,17 +116,22 @@ def look_up_by(person: Person, inquiry: Inquiry | None, ask: Callable[[Basis], A
     if not terms.given():
         raise ValueError("a lookup needs a term")
     narrow = basis.audience == policy.Audience.CONTRACTOR
-    if narrow and not terms.means_one_household:
+    places = places_of(basis)
+    if narrow and not terms.means_one_household(places):
         raise Unfit(str(ASK_FOR_MORE))
     limit = basis.limits.max_results if basis.limits else LIMITS[basis.audience]
     rows: list[dict] = []
     for meant in filter(None, (terms, asked.instead)):
         if not meant.asks_of() <= basis.fields:
             raise Denied("item_not_delegated", inquiry_id=basis.inquiry_id)
-        if narrow and not meant.means_one_household:
+        if narrow and not meant.means_one_household(places):
             continue
-        with _in_time():
-            rows = _search(basis, meant, limit + 1, after=None if narrow else after)
+        try:
+            with _in_time() as deadline:
+                rows = _search(basis, meant, places, limit + 1, None if narrow else after, deadline)
+        except TooSlow:
+            recording.looked_up("lookup.too_slow", terms.given(), basis)
+            return Found([], limit, too_slow=True)
         if rows:
             break
     more, rows = len(rows) > limit, rows[:limit]
@@ -141,29 +147,33 @@ def look_up_by(person: Person, inquiry: Inquiry | None, ask: Callable[[Basis], A
     return Found([view for view, _scope in found], limit, more=more, after=rows[-1]["pk"] if more else None)
 
 
-def _search(basis: Basis, terms: Terms, count: int, after: int | None) -> list[dict]:
+def _search(
+    basis: Basis, terms: Terms, places: list[Place], count: int, after: int | None, deadline: float = inf
+) -> list[dict]:
     """At most `count` rows, step by step: a later step only adds to the ones before it.
 
-    What is found in the middle of a name or an address counts only where nothing else is found.
+    What is found in the middle of a name or an address counts only where nothing else is found. Raises
+    TooSlow past the deadline, a moment of `time.monotonic`.
     """
-    places = places_of(basis) if terms.address else ()
     house_alone = basis.audience == policy.Audience.CONTRACTOR and terms.given() == ("address",)
     rows: list[dict] = []
-    passed = Q()
+    passed, found_before = Q(), False
     for step in terms.steps:
-        if step == Step.PART and (rows or after or house_alone):
+        if step == Step.PART and (rows or found_before or house_alone):
             break
         order = terms.order(step)
         for condition in terms.conditions(step, places, house_alone=house_alone):
             if len(rows) >= count:
                 return rows
+            if monotonic() > deadline:
+                raise TooSlow
             rest = condition & ~passed if passed else condition
             passed = passed | condition if passed else condition
             if after is not None:
                 behind = _behind(basis, terms, condition, order, after)
                 if behind is None:  # the piece before ended in a later step, or another way
                     continue
-                rest, after = rest & behind, None
+                rest, after, found_before = rest & behind, None, True
             matches = _rows(basis, LISTED, rest, needs=terms.asks_of())
             rows += matches.order_by(*order)[: count - len(rows)]
     return rows
@@ -193,13 +203,13 @@ def places_of(basis: Basis) -> list[Place]:
 
 
 @contextmanager
-def _in_time() -> Iterator[None]:
-    """Bounds each statement within to what a caller waits; raises TooSlow beyond."""
+def _in_time() -> Iterator[float]:
+    """Bounds each statement within to what a caller waits, and gives the deadline of all; raises TooSlow."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{SECONDS}s"])
         try:
             with transaction.atomic():
-                yield
+                yield monotonic() + SECONDS
         except OperationalError as error:
             if isinstance(error.__cause__, QueryCanceled):
                 raise TooSlow from None

@@ -16,9 +16,17 @@ from customers import normalising
 from customers.models import LastDigits
 
 #: Digits of a whole supply point number, and of a whole phone number.
-NUMBER_DIGITS, PHONE_DIGITS = 22, (10, 11)
+NUMBER_DIGITS, PHONE_DIGITS = 22, (9, 10, 11)
 #: Fewest characters by which a part in the middle is searched: fewer have no trigram.
 PART = 3
+
+PREFECTURES = (
+    "北海道", "青森県", "岩手県", "宮城県", "秋田県", "山形県", "福島県", "茨城県", "栃木県", "群馬県",
+    "埼玉県", "千葉県", "東京都", "神奈川県", "新潟県", "富山県", "石川県", "福井県", "山梨県", "長野県",
+    "岐阜県", "静岡県", "愛知県", "三重県", "滋賀県", "京都府", "大阪府", "兵庫県", "奈良県", "和歌山県",
+    "鳥取県", "島根県", "岡山県", "広島県", "山口県", "徳島県", "香川県", "愛媛県", "高知県", "福岡県",
+    "佐賀県", "長崎県", "熊本県", "大分県", "宮崎県", "鹿児島県", "沖縄県", "訓練県",
+)  # fmt: skip
 
 #: Terms to the fields of a customer that they ask of.
 ASKS_OF = {
@@ -28,10 +36,18 @@ ASKS_OF = {
     "address": ("address",),
 }
 
+_PREFECTURE = re.compile("^(?:" + "|".join(map(normalising.address, PREFECTURES)) + ")")
+#: A town, and after it a house: two numbers joined, or the last one of two digits and more.
+_TOWN_AND_HOUSE = re.compile("[^0-9/-].*?(?:[0-9]+-[0-9]+|(?<![0-9-])[0-9]{2,}$)")
+_POSTCODE = re.compile("〒?[0-9]{3}-[0-9]{4}")
 _ADDRESS_WORD = re.compile("[0-9]|[都道府県市郡町区]$|丁目|番地")
 #: How a word begins that goes on with the address before it.
 _GOES_ON = re.compile("丁目|番|号|[のノ]$")
 _NUMBERS = re.compile("[0-9-]+")
+
+
+#: What says nothing finds nobody: else the beginning "" would be everybody's.
+NOBODY = Q(pk__in=[])
 
 
 class Step(IntEnum):
@@ -82,18 +98,27 @@ class Terms:
     def _is_whole_number(self) -> bool:
         return len(normalising.digits(self.supply_point_number)) == NUMBER_DIGITS
 
-    @property
-    def has_house_number(self) -> bool:
-        """Whether the address goes down to a house: to a number, or two of them joined."""
-        return bool(re.search("[0-9]+-[0-9]+|[^0-9][0-9]{2,}$", normalising.address(self.address)))
+    def has_house_number(self, places: Sequence[Place]) -> bool:
+        """Whether the address goes down to a house: a town, and a number said as one (四万十 is a name)."""
+        says_number = re.search("[0-9]|丁目|番|号", normalising.plain(self.address))
+        return bool(says_number and _TOWN_AND_HOUSE.search(self._town(places)))
 
-    @property
-    def means_one_household(self) -> bool:
+    def means_one_household(self, places: Sequence[Place]) -> bool:
         """Whether it can be one caller that is meant, and no street, surname or block of numbers.
 
-        A whole number does; two different keys do; an address down to the house does.
+        A whole number does; two different keys do; an address down to the house does. A prefecture or a
+        municipality is no key, and one character of a name is none.
         """
-        return self.is_whole_key or len(self.given()) >= 2 or self.has_house_number
+        if self.is_whole_key or self.has_house_number(places):
+            return True
+        keys = [self.supply_point_number, self.phone, len(normalising.name(self.name)) >= 2]
+        keys.append(len(self._town(places)) >= 2)
+        return sum(map(bool, keys)) >= 2
+
+    def _town(self, places: Sequence[Place]) -> str:
+        """The key of what is said of the town: the least of it, by every way to read the address."""
+        said, _whole, named = _read(self.address, places)
+        return min([said, *(rest for _place, rest in named)], key=len)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -151,12 +176,16 @@ def _digits(column: str, typed: str, whole: Iterable[int]) -> Q:
     digits = normalising.digits(typed)
     if len(digits) in whole:
         return Q((column, digits))
+    if len(digits) < LastDigits.COUNT:
+        return NOBODY
     last = Q(Exact(LastDigits(column), Value(digits[-LastDigits.COUNT :])))
     return last if len(digits) == LastDigits.COUNT else last & Q((f"{column}__endswith", digits))
 
 
 def _name(typed: str, step: Step) -> Q:
     key = normalising.name(typed)
+    if not key:
+        return NOBODY
     whole, tail = _NAME_COLUMNS[normalising.is_kana(typed)]
     if step == Step.EXACT:
         return Q((whole, key))
@@ -169,21 +198,27 @@ def _name(typed: str, step: Step) -> Q:
 
 def _ways(typed: str, step: Step, places: Sequence[Place], *, house_alone: bool) -> list[Q]:
     """The ways to read the address: from the municipality where one is named whole, else from the town first."""
-    key = normalising.address(typed)
-    whole = [
-        (place, rest) for place in places if (rest := normalising.without_municipality(key, place.key)) != key
-    ]
-    said = re.sub("^(?:..|神奈川|和歌山|鹿児島)[都道府県]", "", key)
-    named = whole or [
-        (place, said.removeprefix(place.short)) for place in places if said.startswith(place.short)
-    ]
-    ways = [] if whole else [_town(said, step, house_alone=house_alone)]
+    said, whole, named = _read(typed, places)
+    ways = [_town(said, step, house_alone=house_alone)] if said and not whole else []
     for place, rest in named:
         if not rest:
             ways.append(Q(area_id=place.pk))
         elif step != Step.PART or len(rest) >= PART:
             ways.append(Q(area_id=place.pk) & _town(rest, step, house_alone=house_alone))
     return ways
+
+
+def _read(typed: str, places: Sequence[Place]) -> tuple[str, bool, list[tuple[Place, str]]]:
+    """The key without the prefecture; whether a municipality is named whole; and what follows each named."""
+    key = normalising.address(typed)
+    said = _PREFECTURE.sub("", key)
+    whole = [
+        (place, rest) for place in places if (rest := normalising.without_municipality(key, place.key)) != key
+    ]
+    if whole:
+        return said, True, whole
+    short = [(place, said.removeprefix(place.short)) for place in places if said.startswith(place.short)]
+    return said, False, short
 
 
 def _town(key: str, step: Step, *, house_alone: bool) -> Q:
@@ -205,16 +240,21 @@ def from_words(text: str, places: Sequence[Place]) -> tuple[Terms, Terms | None]
     rest are the name, which may have been a town all the same.
     """
     words = normalising.plain(text).split()
+    if len(words) > 1:
+        words = [word for word in words if not _POSTCODE.fullmatch(normalising.address(word))]
     if len(words) > 2 and all(len(word) == 1 for word in words):
         words = ["".join(words)]  # spaces between all characters say nothing
     numbers: dict[str, str] = {}
     address: list[str] = []
     name: list[str] = []
     short: list[str] = []
+    house = ""
     said: list[str] = []  # all but the numbers, in the order that they were said
     for i, word in enumerate(words):
         if term := _number_of(word):
             numbers[term] = word
+            if len(word) == LastDigits.COUNT and address and words[i - 1] == address[-1]:
+                house = word
             continue
         said.append(word)
         following = words[i + 1] if i + 1 < len(words) else ""
@@ -229,13 +269,15 @@ def from_words(text: str, places: Sequence[Place]) -> tuple[Terms, Terms | None]
             short.append(word)
         else:
             name.append(word)
-    terms = Terms(**numbers, address="".join(address), name="".join(name))
+    terms = Terms(**numbers, address=" ".join(address), name="".join(name))
+    if house:  # 高松市山田 1234 may be the last digits of a phone, or the house
+        return terms, replace(terms, phone="", address=f"{terms.address} {house}")
     if short:  # 三好 高松市番町 is a person in 番町, if it is no place in 三好市
-        rest = "".join(word for word in address if word not in short)
+        rest = " ".join(word for word in address if word not in short)
         return terms, replace(terms, name="".join(short + name), address=rest)
-    if normalising.is_kana(terms.name) or not said or terms.address == "".join(said):
+    if normalising.is_kana(terms.name) or not said or address == said:
         return terms, None
-    return terms, replace(terms, name="", address="".join(said))
+    return terms, replace(terms, name="", address=" ".join(said))
 
 
 def _number_of(word: str) -> str | None:

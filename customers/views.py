@@ -6,7 +6,6 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from access import inquiries, policy
@@ -71,8 +70,7 @@ def lookup_page(request: HttpRequest, *, inquiry) -> HttpResponse:
 
 
 def _form(basis: policy.Basis, words) -> LookupForm:
-    narrow = basis.audience == policy.Audience.CONTRACTOR
-    return LookupForm(words or None, shown=basis.fields, places=reading.places_of(basis), narrow=narrow)
+    return LookupForm(words or None, shown=basis.fields, places=reading.places_of(basis))
 
 
 def _after(request: HttpRequest) -> int | None:
@@ -87,9 +85,6 @@ def _look_up(request: HttpRequest, inquiry, ask, context: dict) -> reading.Found
         return reading.look_up_by(request.user, inquiry, ask)
     except Unfit as unfit:
         context["form"].add_error(None, str(unfit))
-    except reading.TooSlow:
-        sentence = _("That takes too long to find. Ask the caller for more, and look up again.")
-        context["form"].add_error(None, sentence)
     return None
 
 

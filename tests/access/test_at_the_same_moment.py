@@ -14,11 +14,12 @@ from access import accounts, inquiries, lifecycle, rosters, suspension
 from access.clock import database_now
 from access.errors import Denied
 from access.granting import revoke
-from access.models import Emergency, Grant, Inquiry, Person, Request, RosterEntry, Summary
+from access.models import DelegationContract, Emergency, Grant, Inquiry, Person, Request, RosterEntry, Summary
 from access.reconcile import reconcile
 from access.summaries import sum_up_what_is_over
 from audit.models import LogEntry
 from customers import reading
+from customers.models import Customer
 from tests import world as worlds
 from tests.world import HANAKO, MARUGAME, TAKAMATSU
 
@@ -251,3 +252,28 @@ def test_reconciling_twice_at_the_same_moment_makes_it_right_once(world):
     lifecycle.end(world.declare(), world.supervisor)
     done = at_once(*[reconcile] * 4)
     assert sorted(one.removed for one in done) == [0, 0, 0, 4]
+
+
+def test_lookups_at_the_same_moment_are_counted_one_after_the_other(world):
+    """Eight at once, where the pace allows one more: one is answered."""
+    call = inquiries.take(
+        world.contractor, Inquiry(emergency=world.declare(), caller_name="通報者", kind="outage")
+    )
+    hanako = Customer.objects.get(supply_point_number=HANAKO)
+    for number in range(8):
+        hanako.pk, hanako.supply_point_number = None, f"0806{number:018}"
+        hanako.phone_key = f"087888{number:04}"
+        hanako.save(force_insert=True)
+    DelegationContract.objects.update(slow_after=1, stop_after=400)
+
+    def look_up(number: int) -> Callable[[], bool]:
+        def one() -> bool:
+            try:
+                found = reading.look_up(world.contractor, reading.Terms(phone=f"087888{number:04}"), call)
+            except Denied as denied:
+                return denied.reason != "too_fast"
+            return bool(found.customers)
+
+        return one
+
+    assert at_once(*map(look_up, range(8))).count(True) == 1

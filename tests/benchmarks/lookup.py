@@ -81,9 +81,10 @@ BASES: dict[int, policy.Basis] = {}
 def plain_view(request: HttpRequest) -> HttpResponse:
     """The floor: the same form and the same query, without policy, history and the portal's page."""
     basis = BASES[request.user.pk]
-    form = LookupForm(request.POST, shown=basis.fields, places=reading.places_of(basis), narrow=False)
+    form = LookupForm(request.POST, shown=basis.fields, places=reading.places_of(basis))
     assert form.is_valid()
-    rows = reading._search(basis, form.terms, 1 + (basis.limits.max_results if basis.limits else 50), None)
+    most = basis.limits.max_results if basis.limits else reading.LIMITS[basis.audience]
+    rows = reading._search(basis, form.terms, form.places, most + 1, None)
     return HttpResponse(PLAIN.render({"rows": rows, "form": form}, request))
 
 

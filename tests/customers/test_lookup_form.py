@@ -98,6 +98,7 @@ def test_an_unknown_number_finds_nobody(look_up):
         ("words", "番町1-8-15"),
         ("words", "高松市番町 香川花子 ０８７－８２１－０００１"),
         ("words", "番町"),
+        ("words", "760-0017 高松市番町1-8-15"),
         ("words", "香川 高松市番町"),
         ("words", HANAKO),
         ("words", "0878210001"),
@@ -130,10 +131,10 @@ def test_ways_to_write_a_character_make_no_difference(text, data):
         assert function(text + one) == function(text + other)
 
 
-@given(text=st.text(alphabet="番町一二三十百千丁目地の号-１2ノ字大 ", max_size=30))
+@given(text=st.text(alphabet="番町一二三十百千丁目地の号-１2ノ字大", min_size=3, max_size=30))
 @settings(max_examples=300, deadline=None)
 def test_any_address_has_a_key_and_spaces_make_no_difference(text):
-    assert normalising.address(" ".join(text)) == normalising.address(text.replace(" ", ""))
+    assert normalising.address(" ".join(text)) == normalising.address(text)
 
 
 TERMS = ("words", "supply_point_number", "phone", "name", "address")

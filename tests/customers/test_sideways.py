@@ -9,6 +9,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import NoReverseMatch, get_resolver, reverse
 
+from access import inquiries
+from access.errors import Denied, Unfit
+from access.models import Inquiry
 from audit.models import LogEntry
 from config.site import portal
 from customers import reading
@@ -301,3 +304,93 @@ def test_no_task_keeps_a_result(settings):
 def test_an_operator_of_one_area_cannot_name_another(world):
     assert reading.look_up(world.operator, Terms(address="松山市")).customers == []
     assert reading.look_up(world.operator, Terms(address="松山市一番町4-4-2")).customers == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"name": "カガワ", "address": "香川県"},
+        {"name": "カガワ", "address": "ああ県"},
+        {"name": "カガワ", "address": "高松市"},
+        {"name": "香", "address": "高松市"},
+        {"phone": "0001", "address": "香川県"},
+        {"phone": "0001", "address": "高松"},
+        {"supply_point_number": "0001", "address": "高松市"},
+        {"words": "香川 香川県"},
+        {"words": "大字 0001"},
+        {"words": "0001 高松市"},
+        {"address": "高松市二十"},
+        {"address": "高松市-"},
+        {"name": "株式会社", "phone": "0001"},
+        {"words": "株式会社 高松市番町"},
+    ],
+)
+def test_what_says_nothing_is_no_second_key(audience, words):  # noqa: F811
+    """A prefecture, a municipality, a legal form, one character: with them a surname would be browsed."""
+    client, _key, inquiry = audience("contractor")
+    Customer.objects.filter(supply_point_number=HANAKO).update(town_key="20代町1-8-15")
+    before = LogEntry.objects.disclosures().count()
+    response = client.post(reverse("portal:inquiry", args=[inquiry.pk]), words)
+    assert response.status_code == 200
+    assert not response.context["results"]
+    assert LogEntry.objects.disclosures().count() == before
+
+
+def test_the_rule_itself_asks_for_more_and_gives_no_second_piece(audience, world):  # noqa: F811
+    _client, _key, inquiry = audience("contractor")
+    with pytest.raises(Unfit):
+        reading.look_up(world.contractor, Terms(name="カガワ"), inquiry)
+    broad = reading.Asked(Terms(phone="087-999-9999"), instead=Terms(name="カガワ"))
+    assert reading.look_up_by(world.contractor, inquiry, lambda _basis: broad).customers == []
+    hanako = Customer.objects.get(supply_point_number=HANAKO)
+    for number in range(12):
+        hanako.pk, hanako.supply_point_number = None, f"0807{number:018}"
+        hanako.save(force_insert=True)
+    last = Customer.objects.filter(town_key=hanako.town_key).order_by("pk")[9].pk
+    further = reading.Asked(Terms(address="番町1-8-15"), after=last)
+    found = reading.look_up_by(world.contractor, inquiry, lambda _basis: further)
+    assert (found.customers, found.too_many) == ([], True)
+
+
+def test_a_field_that_is_not_delegated_is_not_asked_for(world, client_of):
+    type(world.contract).objects.update(delegated_items=["name", "address"])
+    taken = inquiries.take(
+        world.contractor, Inquiry(emergency=world.declare(), caller_name="通報者", kind="outage")
+    )
+    page = client_of(world.contractor).get(reverse("portal:inquiry", args=[taken.pk])).content.decode()
+    assert 'name="address"' in page
+    assert 'name="phone"' not in page
+    assert 'name="supply_point_number"' not in page
+
+
+def test_who_has_seen_a_customer_is_asked_by_the_rule_too(world):
+    for person in (world.contractor, world.retailer, world.administrator):
+        with pytest.raises(Denied, match="role"):
+            reading.who_has_seen(person, world.customers[HANAKO].pk)
+
+
+def test_pieces_of_what_was_found_in_the_middle_go_on(world, client_of):
+    hanako = Customer.objects.get(supply_point_number=HANAKO)
+    for number in range(70):
+        hanako.pk, hanako.supply_point_number = None, f"0807{number:018}"
+        hanako.kana_key, hanako.kana_tail = "ニシカガワナナシ", "ナナシ"
+        hanako.save(force_insert=True)
+    client, seen, after = client_of(world.operator), [], ""
+    for _piece in range(3):
+        response = client.post(reverse("portal:lookup"), {"name": "カガワナナシ", "after": after})
+        seen += listed(response)
+        if not (after := response.context["next"]):
+            break
+    assert len(seen) == len(set(seen)) == 70
+
+
+def test_what_took_too_long_is_in_the_history(audience, monkeypatch, world):  # noqa: F811
+    client, _key, inquiry = audience("contractor")
+
+    def slow(*args, **kwargs):
+        raise reading.TooSlow
+
+    monkeypatch.setattr(reading, "_search", slow)
+    response = looked_up(client, inquiry)
+    assert "takes too long" in response.content.decode()
+    assert LogEntry.objects.filter(event="lookup.too_slow", actor=world.contractor).count() == 1

@@ -155,7 +155,7 @@ def _found(world, typed: dict[str, str]) -> set[int]:
     from access import policy
 
     basis = policy.basis_for_lookup(world.operator)
-    form = LookupForm(typed, shown=basis.fields, places=reading.places_of(basis), narrow=False)
+    form = LookupForm(typed, shown=basis.fields, places=reading.places_of(basis))
     assert form.is_valid(), (typed, form.errors)
     asked = reading.Asked(form.terms, form.instead)
     found = reading.look_up_by(world.operator, None, lambda _basis: asked)
