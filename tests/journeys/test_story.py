@@ -70,7 +70,7 @@ def test_from_peacetime_to_the_history(portal, visit):
     inquiry = contractor.url
     for terms in (
         {"phone": "087-821-0001"},
-        {"name": "かがわ", "address": "高松市"},
+        {"name": "かがわ", "address": "番町"},
         {"address": "高松市番町1丁目8-15"},
         {"supply_point_number": HANAKO},
     ):
