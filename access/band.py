@@ -32,7 +32,7 @@ def band(request) -> dict:
     if person is None:
         return {}
     emergencies = list(Emergency.objects.open().prefetch_related("areas").order_by("expires_at"))
-    live = _live_grants(person) if emergencies else None
+    live = _live_grants(request) if emergencies else None
     return {
         "open_emergencies": emergencies,
         "only_drills": bool(emergencies) and all(one.is_drill for one in emergencies),
@@ -47,14 +47,17 @@ def band(request) -> dict:
     }
 
 
-def _live_grants(person) -> int | None:
-    """How many grants are live: for the operator's own staff all, for a contractor their own."""
+def _live_grants(request) -> int | None:
+    """How many grants are live: for the operator's own staff all, for a contractor whether there is one."""
+    person = request.user
     if not person.is_authenticated or person.role == Role.RETAILER:
         return None
     live = Grant.objects.live()
-    if person.role == Role.CONTRACTOR:
-        live = live.filter(roster_entry__person=person)
-    return live.count()
+    if person.role != Role.CONTRACTOR:
+        return live.count()
+    if getattr(request, "is_called_for", False):
+        return 1
+    return int(live.filter(roster_entry__person=person).exists())
 
 
 def _opens(person, page: str, called_for: bool) -> bool:

@@ -31,7 +31,7 @@ from customers.terms import Place, Step, Terms
 #: What a result list shows of a customer: enough to tell callers apart.
 LISTED = frozenset({"supply_point_number", "name", "name_kana", "address"})
 #: Results in one piece, by audience; a contractor's are the contract's, and there is one piece.
-LIMITS = {"operator": 50, "retailer": 20}
+LIMITS = {"operator": 20, "retailer": 20}
 #: Seconds that one statement of a lookup may take: a caller is waiting.
 SECONDS = 3
 #: What is said to who asked for too little.
@@ -84,20 +84,22 @@ class Asked:
 
 def look_up(person: Person, terms: Terms, inquiry: Inquiry | None = None) -> Found:
     """The customers that fit the terms: `look_up_by` for who knows what to ask."""
-    found = look_up_by(person, inquiry, lambda basis: Asked(terms))
+    found = look_up_by(person, inquiry, lambda basis, places: Asked(terms))
     assert found is not None
     return found
 
 
 @transaction.atomic
-def look_up_by(person: Person, inquiry: Inquiry | None, ask: Callable[[Basis], Asked | None]) -> Found | None:
+def look_up_by(
+    person: Person, inquiry: Inquiry | None, ask: Callable[[Basis, list[Place]], Asked | None]
+) -> Found | None:
     """The customers that fit what is asked, likeliest first, a piece at a time, each in the history.
 
     Parameters
     ----------
     ask
-        Called with the basis, once it is decided: says what is looked up by, or None for nothing. So
-        the decision that the form was made by is the one that the reading goes by.
+        Called with the basis, once it is decided, and its municipalities: says what is looked up by, or
+        None for nothing. So the decision that the form was made by is the one that the reading goes by.
 
     Raises
     ------
@@ -108,7 +110,8 @@ def look_up_by(person: Person, inquiry: Inquiry | None, ask: Callable[[Basis], A
     """
     clock.enter_to_read()
     basis = policy.basis_for_lookup(person, inquiry)
-    asked = ask(basis)
+    places = places_of(basis)
+    asked = ask(basis, places)
     if asked is None:
         return None
     terms, after = asked.terms, asked.after
@@ -116,7 +119,6 @@ def look_up_by(person: Person, inquiry: Inquiry | None, ask: Callable[[Basis], A
     if not terms.given():
         raise ValueError("a lookup needs a term")
     narrow = basis.audience == policy.Audience.CONTRACTOR
-    places = places_of(basis)
     if narrow and not terms.means_one_household(places):
         raise Unfit(str(ASK_FOR_MORE))
     limit = basis.limits.max_results if basis.limits else LIMITS[basis.audience]

@@ -17,6 +17,7 @@ from customers.billing_rows import BadRow
 from customers.disclosure import DELEGABLE_ITEMS, FIELD_LABELS, TABLE
 from customers.forms import ImportForm, LookupForm
 from customers.models import Organization
+from customers.terms import Place
 
 #: In which order a page shows fields: the table's.
 FIELDS = [field for item in TABLE for field in item.fields]
@@ -46,10 +47,11 @@ def lookup_page(request: HttpRequest, *, inquiry) -> HttpResponse:
     typing = request.headers.get("HX-Request") == "true"
     context: dict[str, Any] = {"inquiry": inquiry}
 
-    def ask(basis: policy.Basis) -> reading.Asked | None:
+    def ask(basis: policy.Basis, places: list[Place]) -> reading.Asked | None:
         """The form by what the person is shown, and what it asks."""
-        form = context["form"] = _form(basis, words)
+        form = context["form"] = LookupForm(words or None, shown=basis.fields, places=places)
         context["audience"] = basis.audience
+        request.is_called_for = True  # the band need not ask again what was just decided
         if not words or not form.is_valid():
             return None
         return reading.Asked(form.terms, form.instead, _after(request))
@@ -58,7 +60,8 @@ def lookup_page(request: HttpRequest, *, inquiry) -> HttpResponse:
     if words:
         found = _look_up(request, inquiry, ask, context)
     else:
-        ask(policy.basis_for_lookup(request.user, inquiry))
+        basis = policy.basis_for_lookup(request.user, inquiry)
+        ask(basis, reading.places_of(basis))
     if found and AGAIN in request.POST:
         request.session[AGAIN] = {"inquiry": inquiry and inquiry.pk, "words": context["form"].cleaned_data}
     context |= {
@@ -67,10 +70,6 @@ def lookup_page(request: HttpRequest, *, inquiry) -> HttpResponse:
         "next": keys.make(request.user, found.after, None) if found and found.after else "",
     }
     return render(request, "portal/_results.html" if typing else "portal/lookup.html", context)
-
-
-def _form(basis: policy.Basis, words) -> LookupForm:
-    return LookupForm(words or None, shown=basis.fields, places=reading.places_of(basis))
 
 
 def _after(request: HttpRequest) -> int | None:

@@ -145,7 +145,7 @@ def test_pieces_of_an_operators_results_hold_each_customer_once(world, client_of
         numbers.append(hanako.supply_point_number)
     client = client_of(world.operator)
     seen, after = [], ""
-    for _piece in range(4):
+    for _piece in range(9):
         response = client.post(reverse("portal:lookup"), {"name": "カガワ", "after": after})
         seen += listed(response)
         if not (after := response.context["next"]):
@@ -341,14 +341,14 @@ def test_the_rule_itself_asks_for_more_and_gives_no_second_piece(audience, world
     with pytest.raises(Unfit):
         reading.look_up(world.contractor, Terms(name="カガワ"), inquiry)
     broad = reading.Asked(Terms(phone="087-999-9999"), instead=Terms(name="カガワ"))
-    assert reading.look_up_by(world.contractor, inquiry, lambda _basis: broad).customers == []
+    assert reading.look_up_by(world.contractor, inquiry, lambda _basis, _places: broad).customers == []
     hanako = Customer.objects.get(supply_point_number=HANAKO)
     for number in range(12):
         hanako.pk, hanako.supply_point_number = None, f"0807{number:018}"
         hanako.save(force_insert=True)
     last = Customer.objects.filter(town_key=hanako.town_key).order_by("pk")[9].pk
     further = reading.Asked(Terms(address="番町1-8-15"), after=last)
-    found = reading.look_up_by(world.contractor, inquiry, lambda _basis: further)
+    found = reading.look_up_by(world.contractor, inquiry, lambda _basis, _places: further)
     assert (found.customers, found.too_many) == ([], True)
 
 
@@ -376,7 +376,7 @@ def test_pieces_of_what_was_found_in_the_middle_go_on(world, client_of):
         hanako.kana_key, hanako.kana_tail = "ニシカガワナナシ", "ナナシ"
         hanako.save(force_insert=True)
     client, seen, after = client_of(world.operator), [], ""
-    for _piece in range(3):
+    for _piece in range(9):
         response = client.post(reverse("portal:lookup"), {"name": "カガワナナシ", "after": after})
         seen += listed(response)
         if not (after := response.context["next"]):

@@ -158,5 +158,5 @@ def _found(world, typed: dict[str, str]) -> set[int]:
     form = LookupForm(typed, shown=basis.fields, places=reading.places_of(basis))
     assert form.is_valid(), (typed, form.errors)
     asked = reading.Asked(form.terms, form.instead)
-    found = reading.look_up_by(world.operator, None, lambda _basis: asked)
+    found = reading.look_up_by(world.operator, None, lambda _basis, _places: asked)
     return {view.pk for view in found.customers}
