@@ -107,20 +107,16 @@ def digits(text: str) -> str:
     return _NOT_DIGITS.sub("", plain(text))
 
 
-def kana(text: str) -> str:
-    """A name in kana: hiragana, half-width kana, kana that sound alike and every long-vowel mark are one."""
-    return _without_legal_form(jaconv.hira2kata(plain(text).lower()).translate(_NAME))
-
-
 def name(text: str) -> str:
-    """A name without spaces, widths, cases, ways to write a character and the legal form of a company."""
-    return kana(text)
+    """A name, in kana or as written: without spaces, widths, cases, ways to write a character, sounds that
+    are alike, and the legal form of a company; hiragana, half-width kana and long-vowel marks are one."""
+    return _without_legal_form(jaconv.hira2kata(plain(text).lower()).translate(_NAME))
 
 
 def tail(text: str) -> str:
     """The key of what follows the first word of a name, by which a given name is found; empty for one word."""
     words = _without_legal_form(plain(text)).split()
-    return kana("".join(words[1:]))
+    return name("".join(words[1:]))
 
 
 def address(text: str) -> str:
@@ -154,7 +150,7 @@ def without_municipality(key: str, municipality: str) -> str:
 
 def is_kana(text: str) -> bool:
     """Whether the text is a name in kana and nothing else."""
-    return bool(_ALL_KANA.fullmatch(kana(text)))
+    return bool(_ALL_KANA.fullmatch(name(text)))
 
 
 def _without_legal_form(text: str) -> str:
