@@ -9,7 +9,7 @@ from access import lifecycle
 from access.models import Emergency, Grant, Inquiry, Request
 from customers import keys
 from tests.journeys.conftest import wait_for
-from tests.journeys.test_story import look_up, take_inquiry
+from tests.journeys.test_story import look_up, open_customer, take_inquiry
 from tests.world import HANAKO, TAKAMATSU
 
 pytestmark = pytest.mark.journey
@@ -20,8 +20,7 @@ def customer_page(portal, page) -> str:
     take_inquiry(page)
     inquiry = page.url
     look_up(page, phone="087-821-0001")
-    page.click("table.results a.button")
-    page.wait_for_selector("dl.customer")
+    open_customer(page)
     return inquiry
 
 
@@ -90,6 +89,7 @@ def test_the_board_moves_by_itself_and_opens_what_is_behind_a_number(portal, vis
     board.wait_for_selector("#board a.figure[href*='contract=']", timeout=8000)
     assert board.locator("a.figure[href*='contract=']").inner_text() == "2"
     board.click("a.figure[href*='contract=']")
+    board.wait_for_url("**contract=*")
     assert board.locator("table.list tbody tr").count() == 2
 
 
@@ -118,7 +118,7 @@ def test_a_drill_through_the_form_says_drill_on_every_page(portal, visit):
     assert contractor.locator(".band.drill").inner_text().startswith("訓練")
     take_inquiry(contractor)
     look_up(contractor, address="訓練市演習町1-1-1")
-    contractor.click("table.results a.button")
+    open_customer(contractor)
     assert "訓練 一郎" in contractor.content()
     look_up_real = keys.make(
         portal.world.contractor, portal.world.customers[HANAKO].pk, Inquiry.objects.get().pk

@@ -47,7 +47,15 @@ def look_up(page, **terms: str) -> None:
         page.click("details.each summary")
     for name in ("supply_point_number", "phone", "name", "address"):
         page.fill(f"[name={name}]", terms.get(name, ""))
-    page.click("form.lookup button[type=submit]")
+    with page.expect_response(lambda response: response.request.is_navigation_request()):
+        page.click("form.lookup button[type=submit]")
+    page.wait_for_load_state()
+
+
+def open_customer(page) -> None:
+    """Opens the first customer of the results, and waits for the page: a click does not."""
+    page.click("table.results a.button")
+    page.wait_for_selector("dl.customer")
 
 
 def test_from_peacetime_to_the_history(portal, visit):
@@ -77,7 +85,7 @@ def test_from_peacetime_to_the_history(portal, visit):
         look_up(contractor, **terms)
         assert contractor.locator("table.results tbody tr").count() == 1
         assert not any(word in contractor.content() for word in FORBIDDEN)
-    contractor.click("table.results a.button")
+    open_customer(contractor)
     customer, page = contractor.url, contractor.content()
     for field in ("supply_point_number", "name", "name_kana", "address", "phone"):
         assert HANAKO_VALUES[field] in page
@@ -91,7 +99,7 @@ def test_from_peacetime_to_the_history(portal, visit):
     operator = visit("operator")
     operator.goto("/lookup/")
     look_up(operator, phone="087-821-0001")
-    operator.click("table.results a.button")
+    open_customer(operator)
     assert operator.locator("dl.customer dt").count() == 14
     assert operator.locator("svg rect").count() == 12
     assert OTHER_RETAILER in operator.content()
@@ -130,7 +138,8 @@ def test_from_peacetime_to_the_history(portal, visit):
         read += auditor.locator(".line .what").all_inner_texts()
         if not auditor.locator("a[rel=next]").count():
             break
-        auditor.click("a[rel=next]")
+        with auditor.expect_navigation():
+            auditor.click("a[rel=next]")
     events = list(LogEntry.objects.order_by("pk").values_list("event", flat=True))
     assert len(read) == len(events)
     story = [event for event in events if event and not event.startswith("changed")]
