@@ -1,5 +1,7 @@
 """Whether the process is up, and whether all that it works on answers."""
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, JsonResponse
@@ -8,6 +10,7 @@ from redis.exceptions import RedisError
 
 from access import notices
 from access.models import Heartbeat
+from audit import months
 
 
 @transaction.non_atomic_requests
@@ -18,14 +21,23 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 @transaction.non_atomic_requests
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 if the database, Redis and a worker answer; else 503 with what is missing.
+    """200 if the database, Redis and a worker answer, and the history has its next month; else 503 with what is missing.
 
     A worker that has fallen silent is told to those who should know, here, for no worker would.
     """
     state = {"database": _database_answers(), "redis": _redis_answers()}
     state["worker"] = state["database"] and _worker_was_heard_from()
+    if state["database"]:
+        state["history"] = _next_month_of_the_history_is_there()
     missing = [name for name, answers in state.items() if not answers]
     return JsonResponse({**state, "missing": missing}, status=503 if missing else 200)
+
+
+def _next_month_of_the_history_is_there() -> bool:
+    try:
+        return not months.missing(timedelta(days=31))
+    except DatabaseError:
+        return False
 
 
 def _redis_answers() -> bool:

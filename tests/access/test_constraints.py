@@ -20,6 +20,7 @@ CONTRACTOR = "username = 'contractor'"
 END_IT = f"UPDATE {EMERGENCY} SET ended_at = clock_timestamp(), ended_by_id = declared_by_id"
 REVOKE_IT = f"UPDATE {GRANT} SET revoked_at = now(), revoked_by_id = granted_by_id, revoked_because = 'x'"
 HELP, FIRST = "'help'", f"(SELECT min(id) FROM {EMERGENCY})"
+SEAL = "INSERT INTO audit_seal (number, start, size, made_at, key_id, head, signature) VALUES"
 NOTICE = (
     "INSERT INTO access_notice (person_id, kind, about, words, path) "
     f"SELECT id, 'ended', 'x', '{{}}', '' FROM {PERSON} WHERE {CONTRACTOR}"
@@ -125,6 +126,8 @@ BROKEN_BY = {
     "disclosure_says_what_and_why":         forged(kind="disclosure", customer_id=1, supply_point_number=HANAKO, basis=""),
     "denial_says_why":                      forged(kind="denial", reason=""),
     "contractor_disclosure_names_its_grant": forged(kind="disclosure", customer_id=1, supply_point_number=HANAKO, basis="live_grant", fields=["name"], actor_role="contractor"),
+    "seal_covers_something":                f"{SEAL} (1, 0, 0, now(), '', '', '')",
+    "errand_kind_known":                    f"INSERT INTO audit_errand (kind, asked_by_id, cid, wanted, done, failed) SELECT 'tidy', id, '', '{{}}', 0, '' FROM {PERSON}",
 }
 
 #: Triggers that refuse without the name of a constraint: trigger to the statement and what it says.
@@ -135,6 +138,13 @@ REFUSED = {
     "never_emptied":            ("TRUNCATE access_grant", "never emptied"),
     "history_is_append_only":   ("UPDATE audit_logentry SET actor_name = 'x'", "append-only"),
     "history_is_never_emptied": ("TRUNCATE audit_logentry", "append-only"),
+} | {
+    f"{table}_is_never_emptied": (f"TRUNCATE audit_{table} CASCADE", "append-only") for table in ("sealedentry", "node", "seal", "head")
+} | {
+    "sealedentry_is_append_only": ("INSERT INTO audit_sealedentry VALUES (0, 1, now(), ''); UPDATE audit_sealedentry SET digest = 'x'", "append-only"),
+    "node_is_append_only":      ("INSERT INTO audit_node (width, start, digest) VALUES (256, 0, ''); DELETE FROM audit_node", "append-only"),
+    "seal_is_append_only":      (f"{SEAL} (1, 0, 1, now(), '', '', ''); UPDATE audit_seal SET signature = 'x'", "append-only"),
+    "head_is_append_only":      (f"{SEAL} (1, 0, 1, now(), '', '', ''); INSERT INTO audit_head (seal_id, destination) VALUES (1, 'x'); DELETE FROM audit_head", "append-only"),
 }
 # fmt: on
 #: Triggers that act, or whose refusal carries the name of a constraint in BROKEN_BY.
@@ -156,6 +166,7 @@ OTHERS = {
     "rosterentry_stays_written",
     "delegationcontract_stays_written",
     "inquiry_stays_written",
+    "entries_are_sealed",
 }  # fmt: skip
 
 
