@@ -19,6 +19,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 
 from config.local_servers import (
@@ -78,6 +79,8 @@ def environment(place: Place) -> dict[str, str]:
         "SECRET_KEY": secret_key(place),
         "ALLOWED_HOSTS": "localhost,127.0.0.1",
         "PYTHONUTF8": "1",
+        "SEAL_KEY_FILE": str(seal_key(place)),
+        "SEAL_HEADS": f"file://{place.home / 'heads.jsonl'}",
     }
     # Somebody's own DATABASE_URL never gets a demo's data
     return {**defaults, **os.environ, **place.urls()}
@@ -92,6 +95,16 @@ def secret_key(place: Place) -> str:
             file.write(secrets.token_urlsafe(50))
         unfinished.rename(path)
     return path.read_text()
+
+
+def seal_key(place: Place) -> Path:
+    """The key that seals the history of `place`, made once."""
+    from audit.signing import make_key  # what it is made with is there by now
+
+    path = place.home / "seal-key.pem"
+    if not path.exists():
+        make_key(place.home)
+    return path
 
 
 def forget(place: Place) -> None:

@@ -136,6 +136,13 @@ AUDITLOG_CID_GETTER = "audit.acting.correlation_id"
 AUDITLOG_USE_FK_STRING_REPRESENTATION = True
 AUDITLOG_DISABLE_ON_RAW_SAVE = False
 
+# Seals of the history (audit.signing): the private key is a file, and no part of the database. A head
+# goes to each of SEAL_HEADS as it is made: file:///path, syslog://host:514 or mailto:somebody@example.jp.
+SEAL_KEY_FILE = env.str("SEAL_KEY_FILE", default="")
+SEAL_PUBLIC_KEYS = env.list("SEAL_PUBLIC_KEYS", default=[])
+SEAL_HEADS = env.list("SEAL_HEADS", default=[])
+SEAL_MAIL_HOURS = env.int("SEAL_MAIL_HOURS", default=24)
+
 # Languages, time
 LANGUAGE_CODE = "ja"
 LANGUAGES = [("ja", _("Japanese")), ("en", _("English"))]
@@ -187,6 +194,11 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {
         "task": "access.tasks.sweep",
         "schedule": SWEEP_SECONDS,
+        "options": {"expires": 30},
+    },
+    "seal": {
+        "task": "audit.tasks.seal",
+        "schedule": 5 * SWEEP_SECONDS,
         "options": {"expires": 30},
     },
     "email": {

@@ -20,6 +20,12 @@ def django_db_setup(django_test_environment, django_db_modify_db_settings, djang
         teardown_databases(made, verbosity=0)
 
 
+@pytest.fixture(autouse=True)
+def heads_stay_here(settings):
+    """Each test's history is its own: no head of it goes where another's are."""
+    settings.SEAL_HEADS = []
+
+
 @pytest.fixture
 def world(db) -> worlds.World:
     """The small world, in a transaction that is rolled back after the test."""

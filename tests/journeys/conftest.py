@@ -90,6 +90,7 @@ def portal(committed_database, tmp_path, worker_id) -> Iterator[Portal]:
         "SWEEP_SECONDS": "1",
         "ALLOWED_HOSTS": "127.0.0.1,localhost",
         "PORTAL_DEMO": "1",
+        "SEAL_HEADS": f"file://{tmp_path / 'heads.jsonl'}",
     }
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

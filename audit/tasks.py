@@ -1,0 +1,12 @@
+"""What the history asks of a worker. Each task may run twice, late or never."""
+
+from celery import shared_task
+
+from audit import publishing, sealing
+
+
+@shared_task
+def seal() -> None:
+    """Seals what waits, and sends the heads outside. Beat repeats it."""
+    sealing.seal_what_waits()
+    publishing.send_heads()

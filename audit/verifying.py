@@ -1,0 +1,358 @@
+"""Verifying the history: everything that is sealed is computed again, from the first leaf on.
+
+What somebody who owns the database could do is looked for: an entry changed, missing, put in or moved;
+a seal changed, missing, signed by another key, or other than what was published; a refusing trigger gone.
+The first thing found of each seal is named; nothing is mended.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from itertools import islice
+
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from audit import canonical, publishing
+from audit.models import Node, Seal, SealedEntry, Unsealed
+from audit.proof import NotProven, SignedHead, check_head, leaf_hash, node_hash
+from audit.sealing import LATE, read_entries
+from audit.signing import trusted_keys
+from audit.tree import FAN, HistoryTree
+
+#: Leaves read at once.
+PIECE = 5_000
+#: So many faults are listed; the first is what matters.
+MOST = 100
+#: A transaction is over by then: an entry sealed later than that after an earlier seal was put in.
+LONGEST_TRANSACTION = timedelta(hours=6)
+#: What refuses to change the history, and notes what is to be sealed: table to its triggers.
+TRIGGERS = {
+    "audit_logentry": {"history_is_append_only", "history_is_never_emptied", "entries_are_sealed"},
+    **{
+        f"audit_{table}": {f"{table}_is_append_only", f"{table}_is_never_emptied"}
+        for table in ("sealedentry", "node", "seal", "head")
+    },
+}
+#: The triggers of each month of the history.
+OF_A_MONTH = {"history_is_append_only", "history_is_never_emptied"}
+#: MD5 of the bodies of the triggers' functions (audit migrations 0002 and 0006): another body may refuse nothing.
+FUNCTIONS = ["1e9b7c501a0f8b8d2193cbe4f9bf9a00", "bfe429f7d0dcf6aab4a86779f4d39429"]
+#: The widths of the subtrees that `Node` keeps.
+KEPT = {FAN**n for n in range(1, 8)}
+
+#: What can be found, and the sentence it reads as; each names an entry or a seal.
+# fmt: off
+FAULTS = {
+    "entry_changed":    _("Entry %(entry)s (position %(position)s, seal %(seal)s) is not what was sealed: it was changed."),
+    "entry_missing":    _("Entry %(entry)s (position %(position)s, seal %(seal)s) is missing."),
+    "entry_inserted":   _("Entry %(entry)s of %(at)s is in no seal: it was put in, or sealing was passed by."),
+    "entry_backdated":  _("Entry %(entry)s says %(at)s, but was first seen when seal %(seal)s was made: it was put in later."),
+    "entry_moved":      _("Entry %(entry)s (position %(position)s, seal %(seal)s) is not in its place: entries were moved."),
+    "entry_unsealed":   _("Entry %(entry)s of %(at)s waits for its seal too long: sealing does not work, or the entry is missing."),
+    "leaf_missing":     _("The leaf at position %(position)s (seal %(seal)s) is missing."),
+    "leaf_beyond":      _("The leaf at position %(position)s (entry %(entry)s) is in no seal: the last seals are missing."),
+    "root_differs":     _("Seal %(seal)s does not fit the leaves up to its end: one of the positions %(start)s to %(end)s was changed, or moved."),
+    "node_differs":     _("The leaves at the positions %(start)s to %(end)s are not what the tree was made of."),
+    "seal_changed":     _("Seal %(seal)s is not what was signed: %(why)s."),
+    "seal_missing":     _("Seal %(seal)s is missing."),
+    "seal_unpublished": _("Seal %(seal)s is not what was published to %(where)s."),
+    "trigger_missing":  _("The trigger %(trigger)s of %(table)s is missing, switched off, or does something else."),
+}
+# fmt: on
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong: what kind (of FAULTS), and what its sentence names."""
+
+    kind: str
+    facts: dict
+
+    @property
+    def sentence(self) -> str:
+        """In the active language."""
+        return str(FAULTS[self.kind]) % self.facts
+
+
+@dataclass
+class Outcome:
+    """What a verification came to. `ok` is true only if nothing at all was found."""
+
+    entries: int = 0
+    seals: int = 0
+    archived: int = 0
+    waiting: int = 0
+    published: int = 0
+    last_seal: int | None = None
+    faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return not self.faults
+
+    def add(self, kind: str, **facts) -> None:
+        """Notes a fault, unless there are very many already."""
+        if len(self.faults) < MOST:
+            self.faults.append(Fault(kind, facts))
+
+    def as_json(self) -> dict:
+        """Figures, and each fault with its facts and its sentence in the active language."""
+        figures = {name: value for name, value in vars(self).items() if name != "faults"}
+        faults = [
+            {"kind": f.kind, "sentence": f.sentence} | {k: str(v) for k, v in f.facts.items()}
+            for f in self.faults
+        ]
+        return {"ok": self.ok, **figures, "faults": faults}
+
+
+def verify(
+    since: datetime | None = None, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Outcome:
+    """Computes all seals again, or those made from `since` on (aware). Raises NoKey.
+
+    Reads in pieces, each a statement of its own: what is sealed stays, so nothing needs to be held still.
+    progress: is told how many entries of how many are done.
+    """
+    outcome = Outcome()
+    check_triggers(outcome)
+    walk = Walk(outcome, since)
+    total = walk.left()
+    for piece in walk.pieces():
+        walk.go_on(piece)
+        progress(outcome.entries, total)
+    walk.stop()
+    check_completeness(outcome)
+    check_published(outcome)
+    return outcome
+
+
+class Walk:
+    """The way through the leaves, in order, seal by seal: what is known at the present position."""
+
+    def __init__(self, outcome: Outcome, since: datetime | None):
+        self.outcome = outcome
+        self.keys = trusted_keys()
+        self.position = 0
+        self.peaks: list[tuple[int, bytes]] = []
+        self.head: SignedHead | None = None
+        self.astray = False  # a root was wrong: all later ones are, and say no more
+        self.last_entry = 0
+        self.number = 0
+        seals = Seal.objects.order_by("number")
+        if since:
+            self._begin_after(seals.filter(made_at__lt=since).last())
+        self.to_come = seals.filter(number__gt=self.number).iterator(PIECE)
+        self.seal: Seal | None = None
+        self.before: SignedHead | None = self.head
+        self._next_seal()
+
+    def left(self) -> int:
+        """How many leaves there are from here on."""
+        last = SealedEntry.objects.order_by("-position").values_list("position", flat=True).first()
+        return 0 if last is None else last + 1 - self.position
+
+    def pieces(self) -> Iterator[list[SealedEntry]]:
+        """The leaves from here on, PIECE at once."""
+        while piece := list(
+            SealedEntry.objects.filter(position__gte=self.position).order_by("position")[:PIECE]
+        ):
+            yield piece
+            self.position = piece[-1].position + 1
+
+    def go_on(self, piece: list[SealedEntry]) -> None:
+        """Compares a piece of leaves with their entries, and each seal that ends in it with its root."""
+        places = [(leaf.entry_id, leaf.timestamp) for leaf in piece]
+        digests = {row[canonical.ID]: leaf_hash(canonical.canonical(row)) for row in read_entries(places)}
+        nodes: list[tuple[int, int, bytes]] = []
+        for leaf in piece:
+            if leaf.position > self.position:
+                self.outcome.add("leaf_missing", position=self.position, seal=self._seal_number())
+                self.astray = True
+                while self.seal and self.seal.size <= leaf.position:
+                    self._next_seal()
+            self.position = leaf.position
+            if self.seal is None:
+                self.outcome.add("leaf_beyond", position=leaf.position, entry=leaf.entry_id)
+                return
+            self._check_entry(leaf, digests.get(leaf.entry_id))
+            nodes.extend(self._grow(bytes(leaf.digest)))
+            self.position += 1
+            if self.position == self.seal.size:
+                self._end_seal()
+        self._check_nodes(nodes)
+
+    def stop(self) -> None:
+        """There are no more leaves: is there a seal that names more?"""
+        if self.seal is not None:
+            self.outcome.add("leaf_missing", position=self.position, seal=self.seal.number)
+
+    def _begin_after(self, seal: Seal | None) -> None:
+        """What was sealed up to `seal` is taken as its head says, once head and kept leaves agree."""
+        if seal is None:
+            return
+        self.number, self.position = seal.number, seal.size
+        self.head = self._checked(seal)
+        tree = HistoryTree()
+        start = 0
+        for bit in reversed(range(seal.size.bit_length())):
+            if seal.size >> bit & 1:
+                self.peaks.append((1 << bit, tree._get_root(start, start + (1 << bit))))
+                start += 1 << bit
+        if self.head and self._root() != self.head.root:
+            self.outcome.add("root_differs", seal=seal.number, start=0, end=seal.size - 1)
+
+    def _next_seal(self) -> None:
+        """Goes on to the next seal, checked by itself and against the one before."""
+        self.before, self.seal = self.head, next(self.to_come, None)
+        self.last_entry = 0
+        if self.seal is None:
+            return
+        for number in range(self.number + 1, self.seal.number)[:MOST]:
+            self.outcome.add("seal_missing", seal=number)
+        complete = self.seal.number == self.number + 1
+        self.number = self.seal.number
+        self.head = self._checked(self.seal)
+        if self.head and complete:
+            previous = sha256(self.before.text.encode()).hexdigest() if self.before else ""
+            if self.number > 1 and self.before is None:
+                return  # the one before is bad itself, and said to be
+            if self.head.previous != previous or self.head.start != (self.before.size if self.before else 0):
+                self.outcome.add("seal_changed", seal=self.number, why=_("it does not follow the one before"))
+            elif self.before and self.head.log != self.before.log:
+                self.outcome.add("seal_changed", seal=self.number, why=_("it is of another history"))
+
+    def _checked(self, seal: Seal) -> SignedHead | None:
+        """The seal's head, or None where it is not good."""
+        try:
+            head = check_head(seal.head, bytes(seal.signature), self.keys)
+        except NotProven as why:
+            self.outcome.add("seal_changed", seal=seal.number, why=str(why))
+            return None
+        said = (head.number, head.start, head.size, head.key_id, head.made_at)
+        kept = (seal.number, seal.start, seal.size, seal.key_id, canonical.moment(seal.made_at))
+        if said != kept:
+            self.outcome.add("seal_changed", seal=seal.number, why=_("its columns are not what was signed"))
+        return head
+
+    def _end_seal(self) -> None:
+        self.outcome.seals += 1
+        self.outcome.last_seal = self.number
+        if self.head and not self.astray and self._root() != self.head.root:
+            self.astray = True
+            self.outcome.add("root_differs", seal=self.number, start=self.head.start, end=self.head.size - 1)
+        self._next_seal()
+
+    def _check_entry(self, leaf: SealedEntry, digest: bytes | None) -> None:
+        facts = {"entry": leaf.entry_id, "position": leaf.position, "seal": self._seal_number()}
+        self.outcome.entries += 1
+        if digest is None:
+            self.outcome.add("entry_changed" if _is_elsewhere(leaf) else "entry_missing", **facts)
+        elif digest != bytes(leaf.digest):
+            self.outcome.add("entry_changed", **facts)
+        if leaf.entry_id <= self.last_entry:  # the sealer orders the entries of a seal by their numbers
+            self.outcome.add("entry_moved", **facts)
+        self.last_entry = leaf.entry_id
+        if self.before and leaf.timestamp < _moment(self.before) - LONGEST_TRANSACTION:
+            at = timezone.localtime(leaf.timestamp).isoformat(timespec="seconds")
+            self.outcome.add("entry_backdated", at=at, **facts)
+
+    def _grow(self, digest: bytes) -> Iterator[tuple[int, int, bytes]]:
+        """Adds a leaf; gives what `Node` should hold of the subtrees that it completes."""
+        width = 1
+        while self.peaks and self.peaks[-1][0] == width:
+            digest = node_hash(self.peaks.pop()[1], digest)
+            width *= 2
+            if width in KEPT:
+                yield width, self.position + 1 - width, digest
+        self.peaks.append((width, digest))
+
+    def _root(self) -> bytes:
+        digest = self.peaks[-1][1]
+        for _width, left in reversed(self.peaks[:-1]):
+            digest = node_hash(left, digest)
+        return digest
+
+    def _check_nodes(self, nodes: list[tuple[int, int, bytes]]) -> None:
+        """Proofs are made from the nodes: one that is wrong says where the leaves were changed."""
+        if not nodes:
+            return
+        kept = {
+            (width, start): bytes(digest)
+            for width, start, digest in Node.objects.filter(
+                width__in={width for width, _, _ in nodes}, start__in={start for _, start, _ in nodes}
+            ).values_list("width", "start", "digest")
+        }
+        for width, start, digest in nodes:
+            if kept.get((width, start)) != digest:
+                self.outcome.add("node_differs", start=start, end=start + width - 1)
+                return
+
+    def _seal_number(self) -> int | str:
+        return self.seal.number if self.seal else "–"
+
+
+def _moment(head: SignedHead) -> datetime:
+    return datetime.fromisoformat(head.made_at)
+
+
+def _is_elsewhere(leaf: SealedEntry) -> bool:
+    """Whether there is an entry of that number with another time: its time was changed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM audit_logentry WHERE id = %s", [leaf.entry_id])
+        return cursor.fetchone() is not None
+
+
+def check_triggers(outcome: Outcome) -> None:
+    """Notes each trigger that should refuse a change, or note what is to be sealed, and does not."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.relname, array_agg(t.tgname) FILTER (WHERE t.tgenabled = 'A' AND md5(p.prosrc) = ANY(%s)) "
+            "FROM pg_class c LEFT JOIN pg_trigger t ON t.tgrelid = c.oid LEFT JOIN pg_proc p ON p.oid = t.tgfoid "
+            "WHERE c.oid = ANY(%s::regclass[]::oid[]) OR c.oid IN (SELECT inhrelid FROM pg_inherits "
+            "WHERE inhparent = 'audit_logentry'::regclass) GROUP BY c.oid, c.relname ORDER BY c.relname",
+            [FUNCTIONS, list(TRIGGERS)],
+        )
+        for table, there in cursor.fetchall():
+            for trigger in sorted(TRIGGERS.get(table, OF_A_MONTH) - set(there or ())):
+                outcome.add("trigger_missing", trigger=trigger, table=table)
+
+
+def check_completeness(outcome: Outcome) -> None:
+    """Notes entries that are in no seal, and such as wait for one too long."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', '0', true)")
+        cursor.execute(
+            'SELECT e.id, e."timestamp" FROM audit_logentry e WHERE NOT EXISTS (SELECT FROM audit_sealedentry s '
+            'WHERE s.entry_id = e.id AND s."timestamp" = e."timestamp") AND NOT EXISTS (SELECT FROM '
+            'audit_unsealed u WHERE u.entry_id = e.id AND u."timestamp" = e."timestamp") LIMIT %s',
+            [MOST],
+        )
+        for pk, at in cursor.fetchall():
+            outcome.add("entry_inserted", entry=pk, at=_local(at))
+    for waiting in Unsealed.objects.filter(timestamp__lt=timezone.now() - LATE)[:MOST]:
+        outcome.add("entry_unsealed", entry=waiting.entry_id, at=_local(waiting.timestamp))
+    outcome.waiting = Unsealed.objects.count()
+
+
+def check_published(outcome: Outcome) -> None:
+    """Compares the seals with the heads that lie in files outside, where this machine can read them."""
+    for where, lines in publishing.published_lines():
+        for piece in _by_pieces(lines):
+            kept = dict(Seal.objects.filter(number__in=[n for n, _ in piece]).values_list("number", "head"))
+            for number, head in piece:
+                outcome.published += 1
+                if kept.get(number) != head:
+                    outcome.add("seal_unpublished", seal=number, where=where)
+
+
+def _by_pieces(lines: Iterable[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
+    lines = iter(lines)
+    while piece := list(islice(lines, PIECE)):
+        yield piece
+
+
+def _local(at: datetime) -> str:
+    return timezone.localtime(at).isoformat(timespec="seconds")

@@ -1,0 +1,342 @@
+"""Tampering by whoever owns the database, with every trigger switched off: each is found and named."""
+
+import json
+import os
+from io import StringIO
+
+import psycopg
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.core.management import call_command
+from django.db import connection
+
+from audit import publishing, recording, sealing, signing, verifying
+from audit.models import LogEntry, Seal, SealedEntry, Unsealed
+from audit.proof import SIGNED, key_id
+from tests import world as worlds
+
+TABLES = list(verifying.TRIGGERS)
+
+
+@pytest.fixture
+def sealed(committed_database, settings, tmp_path):
+    """A history of five seals, each of some entries, whose heads lie in a file outside."""
+    settings.SEAL_HEADS = [f"file://{tmp_path / 'heads.jsonl'}"]
+    world = worlds.build()
+    for n in range(4):
+        sealing.seal_what_waits()
+        world.declare(name=f"台風第{n}号", contracts=())
+        recording.decisions(recording.decided("demo.loaded", detail={"customers": m}) for m in range(200))
+    sealing.seal_what_waits()
+    publishing.send_heads()
+    assert Seal.objects.count() == 5
+    assert not Unsealed.objects.exists()
+    return world
+
+
+@pytest.fixture
+def superuser(sealed):
+    """Runs statements as the database's superuser, past every trigger."""
+    database = connection.settings_dict
+    with psycopg.connect(
+        dbname=database["NAME"], host=database["HOST"], port=database["PORT"] or None,
+        user=os.environ["SUPERUSER_DATABASE_URL"].split("//")[1].split("@")[0].split(":")[0],
+        autocommit=True,
+    ) as owner:  # fmt: skip
+
+        def run(statement: str, *params) -> None:
+            with owner.transaction():
+                for table in TABLES:
+                    owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+                owner.execute(statement, params)
+                owner.execute("SET CONSTRAINTS ALL IMMEDIATE")
+                for table in TABLES:  # as they were: the tampering leaves no other trace
+                    for name in verifying.TRIGGERS[table]:
+                        owner.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
+
+        yield run
+
+
+def faults() -> list[verifying.Fault]:
+    outcome = verifying.verify()
+    for fault in outcome.faults:
+        assert fault.sentence
+    return outcome.faults
+
+
+def first_fault() -> tuple[str, dict]:
+    found = faults()
+    assert found, "nothing was found"
+    return found[0].kind, found[0].facts
+
+
+def entry_at(place: str) -> SealedEntry:
+    last = SealedEntry.objects.order_by("position").last().position
+    return SealedEntry.objects.get(position={"first": 0, "middle": last // 2, "last": last}[place])
+
+
+def test_an_untouched_history_is_whole(sealed):
+    outcome = verifying.verify()
+    assert outcome.ok, outcome.faults
+    assert (outcome.entries, outcome.seals) == (LogEntry.objects.count(), 5)
+    assert outcome.published == 5
+
+
+@pytest.mark.parametrize("place", ["first", "middle", "last"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "actor_name = actor_name || '。'",
+        "object_repr = overlay(object_repr || 'x' placing 'y' from 1 for 1)",
+        '"timestamp" = "timestamp" + interval \'1 microsecond\'',
+        "actor_id = (SELECT max(id) FROM access_person)",
+        "additional_data = '{\"customers\": 7000}'",
+        "fields = array_append(fields, 'phone')",
+    ],
+)
+def test_an_entry_that_was_changed_is_named(superuser, place, change):
+    leaf = entry_at(place)
+    superuser(f"UPDATE audit_logentry SET {change} WHERE id = {leaf.entry_id}")
+    kind, facts = first_fault()
+    assert (kind, facts["entry"], facts["position"]) == ("entry_changed", leaf.entry_id, leaf.position)
+
+
+@pytest.mark.parametrize("place", ["first", "middle", "last"])
+def test_an_entry_that_was_deleted_is_named(superuser, place):
+    leaf = entry_at(place)
+    superuser(f"DELETE FROM audit_logentry WHERE id = {leaf.entry_id}")
+    kind, facts = first_fault()
+    assert (kind, facts["entry"]) == ("entry_missing", leaf.entry_id)
+
+
+def test_an_entry_that_was_put_in_is_named(superuser):
+    superuser(
+        "INSERT INTO audit_logentry SELECT (jsonb_populate_record(e, "
+        "jsonb_build_object('id', 1000000, 'actor_name', 'x'))).* FROM audit_logentry e ORDER BY id LIMIT 1"
+    )
+    kind, facts = first_fault()
+    assert (kind, facts["entry"]) == ("entry_inserted", 1_000_000)
+
+
+def test_an_entry_that_was_put_in_for_the_sealer_with_an_old_time_is_named(sealed):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT audit_add_month((now() - interval '40 days')::date)")
+    entry = recording.decision("demo.loaded", detail={"customers": 1})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO audit_logentry SELECT (jsonb_populate_record(e, jsonb_build_object("
+            "'id', 1000000, 'timestamp', now() - interval '40 days'))).* FROM audit_logentry e WHERE id = %s",
+            [entry.pk],
+        )
+    sealing.seal_what_waits()
+    (fault,) = faults()
+    assert (fault.kind, fault.facts["entry"]) == ("entry_backdated", 1_000_000)
+
+
+def test_one_number_twice_is_named_and_stops_no_sealing(sealed):
+    first = LogEntry.objects.oldest_first()[0]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO audit_logentry SELECT (jsonb_populate_record(e, jsonb_build_object("
+            "'timestamp', now()))).* FROM audit_logentry e WHERE id = %s",
+            [first.pk],
+        )
+    recording.decision("demo.loaded", detail={"customers": 1})
+    assert sealing.seal_what_waits() == 1
+    Unsealed.objects.all().delete()
+    (fault,) = faults()
+    assert (fault.kind, fault.facts["entry"]) == ("entry_inserted", first.pk)
+
+
+def test_two_entries_that_were_swapped_are_named(superuser):
+    one, other = entry_at("middle"), SealedEntry.objects.get(position=entry_at("middle").position + 1)
+    for before, after in ((one.entry_id, 0), (other.entry_id, one.entry_id), (0, other.entry_id)):
+        superuser(f"UPDATE audit_logentry SET id = {after} WHERE id = {before}")
+    kind, facts = first_fault()
+    assert (kind, facts["entry"]) == ("entry_changed", one.entry_id)
+
+
+def test_two_entries_whose_places_were_swapped_are_named(superuser):
+    one = entry_at("middle").position
+    superuser(
+        f'UPDATE audit_sealedentry a SET entry_id = -b.entry_id, digest = b.digest, "timestamp" = b."timestamp" '
+        f"FROM audit_sealedentry b WHERE a.position IN ({one}, {one + 1}) AND b.position = {2 * one + 1} - a.position"
+    )
+    superuser("UPDATE audit_sealedentry SET entry_id = -entry_id WHERE entry_id < 0")
+    found = {fault.kind: fault.facts for fault in faults()}
+    assert found["entry_moved"]["position"] == one + 1
+    assert found["root_differs"]["start"] <= one <= found["root_differs"]["end"]
+
+
+def test_an_entry_changed_together_with_its_leaf_is_narrowed_down(superuser):
+    leaf = entry_at("middle")
+    superuser(f"UPDATE audit_logentry SET actor_name = 'x' WHERE id = {leaf.entry_id}")
+    (row,) = sealing.read_entries([(leaf.entry_id, leaf.timestamp)])
+    digest = verifying.leaf_hash(verifying.canonical.canonical(row))
+    superuser("UPDATE audit_sealedentry SET digest = %s WHERE position = %s", digest, leaf.position)
+    found = {fault.kind: fault.facts for fault in faults()}
+    assert found["root_differs"]["start"] <= leaf.position <= found["root_differs"]["end"]
+    assert found["node_differs"]["start"] <= leaf.position <= found["node_differs"]["end"]
+
+
+@pytest.mark.parametrize("place", ["first", "middle", "last"])
+def test_a_leaf_that_is_gone_with_its_entry_is_named(superuser, place):
+    leaf = entry_at(place)
+    superuser(f"DELETE FROM audit_logentry WHERE id = {leaf.entry_id}")
+    superuser(f"DELETE FROM audit_sealedentry WHERE position = {leaf.position}")
+    kind, facts = first_fault()
+    assert (kind, facts["position"]) == ("leaf_missing", leaf.position)
+
+
+@pytest.mark.parametrize("number", [1, 3, 5])
+def test_a_seal_that_is_gone_is_named(superuser, number, settings):
+    superuser("DELETE FROM audit_head")
+    superuser(f"DELETE FROM audit_seal WHERE number = {number}")
+    kinds = {fault.kind for fault in faults()}
+    assert "seal_unpublished" in kinds
+    settings.SEAL_HEADS = []  # and without what was published:
+    named = {(fault.kind, fault.facts.get("seal")) for fault in faults()}
+    assert ("seal_missing", number) in named if number < 5 else "leaf_beyond" in {kind for kind, _ in named}
+
+
+@pytest.mark.parametrize("number", [1, 3, 5])
+def test_a_seal_that_says_something_else_is_named(superuser, number):
+    head = json.loads(Seal.objects.get(number=number).head)
+    head["root"] = "00" * 32
+    superuser("UPDATE audit_seal SET head = %s WHERE number = %s", json.dumps(head), number)
+    kind, facts = first_fault()
+    assert (kind, facts["seal"]) == ("seal_changed", number)
+
+
+def resign(superuser, key: Ed25519PrivateKey) -> None:
+    """Signs all seals anew, over the tree as it stands now: what somebody with a key could do."""
+    before = None
+    for seal in Seal.objects.order_by("number"):
+        said = json.loads(seal.head)
+        said |= {
+            "key": key_id(key.public_key()),
+            "root": sealing.HistoryTree().root(seal.size).hex(),
+            "previous": sealing.sha256(before.encode()).hexdigest() if before else "",
+        }
+        before = json.dumps(said, separators=(",", ":"))
+        superuser(
+            "UPDATE audit_seal SET head = %s, signature = %s, key_id = %s WHERE number = %s",
+            before, key.sign(SIGNED + before.encode()), said["key"], seal.number,
+        )  # fmt: skip
+
+
+def test_a_history_sealed_anew_with_another_key_is_named(superuser, settings):
+    settings.SEAL_HEADS = []
+    resign(superuser, Ed25519PrivateKey.generate())
+    kind, facts = first_fault()
+    assert (kind, facts["seal"]) == ("seal_changed", 1)
+    assert "not trusted" in facts["why"]
+
+
+def test_the_keys_owner_cannot_rewrite_what_was_published(superuser, settings):
+    leaf = entry_at("last")
+    superuser(f"UPDATE audit_logentry SET actor_name = 'x' WHERE id = {leaf.entry_id}")
+    (row,) = sealing.read_entries([(leaf.entry_id, leaf.timestamp)])
+    digest = verifying.leaf_hash(verifying.canonical.canonical(row))
+    superuser("UPDATE audit_sealedentry SET digest = %s WHERE position = %s", digest, leaf.position)
+    resign(superuser, signing.signing_key())
+    assert [(fault.kind, fault.facts["seal"]) for fault in faults()] == [("seal_unpublished", 5)]
+    settings.SEAL_HEADS = []
+    assert verifying.verify().ok, "the key's owner leaves no other trace: so heads go outside"
+
+
+def test_yesterdays_copy_of_the_whole_is_named(sealed):
+    """Everything put back to how it was: nothing in the database can say so, what was published does."""
+    database = connection.settings_dict["NAME"]
+    yesterday = f"{database}_y"
+    connection.close()
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(f'CREATE DATABASE "{yesterday}" TEMPLATE "{database}"')
+    recording.decision("demo.loaded", detail={"customers": 1})
+    sealing.seal_what_waits()
+    publishing.send_heads()
+    connection.close()
+    connection.settings_dict["NAME"] = yesterday
+    try:
+        assert [(fault.kind, fault.facts["seal"]) for fault in faults()] == [("seal_unpublished", 6)]
+    finally:
+        connection.close()
+        connection.settings_dict["NAME"] = database
+        with connection._nodb_cursor() as cursor:
+            cursor.execute(f'DROP DATABASE "{yesterday}" WITH (FORCE)')
+
+
+def test_yesterdays_copy_of_the_history_alone_is_named(superuser):
+    superuser("CREATE TABLE yesterday AS SELECT * FROM audit_logentry")
+    entry = recording.decision("demo.loaded", detail={"customers": 1})
+    sealing.seal_what_waits()
+    superuser("DELETE FROM audit_logentry")
+    superuser("INSERT INTO audit_logentry SELECT * FROM yesterday")
+    assert [(fault.kind, fault.facts["entry"]) for fault in faults()] == [("entry_missing", entry.pk)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "table"),
+    [
+        ("ALTER TABLE audit_logentry DISABLE TRIGGER history_is_append_only", "audit_logentry"),
+        ("DROP TRIGGER history_is_never_emptied ON audit_logentry", "audit_logentry"),
+        ("ALTER TABLE audit_seal ENABLE REPLICA TRIGGER seal_is_append_only", "audit_seal"),
+        ("ALTER TABLE audit_logentry DISABLE TRIGGER entries_are_sealed", "audit_logentry"),
+        ("CREATE OR REPLACE FUNCTION audit_history_is_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+         "$$ BEGIN RETURN NEW; END $$", None),
+    ],
+)  # fmt: skip
+def test_a_trigger_that_does_not_refuse_any_more_is_named(sealed, statement, table):
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+    found = faults()
+    assert {fault.kind for fault in found} == {"trigger_missing"}
+    assert table is None or table in {fault.facts["table"] for fault in found}
+
+
+def test_a_month_whose_trigger_is_gone_is_named(sealed):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tableoid::regclass::text FROM audit_logentry LIMIT 1")
+        (month,) = cursor.fetchone()
+        cursor.execute(f"ALTER TABLE {month} DISABLE TRIGGER history_is_append_only")
+    assert [(f.kind, f.facts["table"]) for f in faults()] == [("trigger_missing", month)]
+
+
+def test_an_entry_that_nobody_seals_is_named(sealed):
+    Unsealed.objects.create(entry_id=1_000_000, timestamp="2026-01-01T00:00:00Z")
+    (fault,) = faults()
+    assert (fault.kind, fault.facts["entry"]) == ("entry_unsealed", 1_000_000)
+
+
+def test_only_what_was_sealed_since_is_computed_again(superuser):
+    third = Seal.objects.get(number=3)
+    outcome = verifying.verify(since=third.made_at)
+    assert outcome.ok, outcome.faults
+    assert (outcome.seals, outcome.entries) == (
+        3,
+        SealedEntry.objects.filter(position__gte=third.start).count(),
+    )
+    superuser("UPDATE audit_logentry SET actor_name = 'x' WHERE id = %s", entry_at("first").entry_id)
+    assert verifying.verify(since=third.made_at).ok
+    superuser("UPDATE audit_sealedentry SET digest = %s WHERE position = 0", b"x" * 32)
+    superuser("UPDATE audit_node SET digest = %s WHERE start = 0", b"x" * 32)
+    kinds = [fault.kind for fault in verifying.verify(since=third.made_at).faults]
+    assert kinds[0] == "root_differs", "what came before has to give the root that was signed"
+
+
+def test_the_command_ends_with_0_only_if_all_is_well(superuser):
+    out = StringIO()
+    call_command("verify_history", stdout=out)
+    assert "All is as it was sealed." in out.getvalue()
+    superuser("UPDATE audit_logentry SET actor_name = 'x' WHERE id = %s", entry_at("middle").entry_id)
+    out, err = StringIO(), StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("verify_history", stdout=out, stderr=err)
+    assert ended.value.code == 1
+    assert str(entry_at("middle").entry_id) in err.getvalue()
+    out = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("verify_history", "--json", stdout=out)
+    said = json.loads(out.getvalue())
+    assert said["ok"] is False
+    assert said["faults"][0]["kind"] == "entry_changed"
