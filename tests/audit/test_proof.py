@@ -193,10 +193,10 @@ def key() -> Ed25519PrivateKey:
     return Ed25519PrivateKey.generate()
 
 
-def head_of(size: int, key: Ed25519PrivateKey, named: str = "", **otherwise) -> dict:
+def head_of(leaves: int, key: Ed25519PrivateKey, named: str = "", **otherwise) -> dict:
     said = {
         "key": named or proof.key_id(key.public_key()), "log": "one", "made_at": "2026-11-24T00:00:00+00:00",
-        "number": size, "previous": "", "root": ROOTS[size].hex(), "size": size, "start": 0,
+        "number": leaves, "previous": "", "root": ROOTS[leaves].hex(), "size": leaves, "start": 0,
     } | otherwise  # fmt: skip
     text = json.dumps(said)
     return {"head": text, "signature": b64encode(key.sign(proof.SIGNED + text.encode())).decode()}
