@@ -20,7 +20,7 @@ COLUMNS = (
 )  # fmt: skip
 #: For SELECT.
 COLUMNS_SQL = ", ".join(f'e."{name}"' for name in COLUMNS)
-ID, TIMESTAMP = COLUMNS.index("id"), COLUMNS.index("timestamp")
+ID, KIND, TIMESTAMP = (COLUMNS.index(name) for name in ("id", "kind", "timestamp"))
 
 _dump = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 #: jsonb comes as text (Django asks for it so), and is part of the form as what it means.

@@ -48,6 +48,8 @@ EVENTS = {
     "retailer.exported":       (_("Export finished"),       _("%(person)s took the customers of %(object)s away in a file: %(rows)s rows, SHA-256 %(sha256)s.")),
     "denied":                  (_("Denied"),                _("%(person)s was refused: %(reason)s")),
     "customers.imported":      (_("Customers imported"),    _("%(person)s imported customers from the file “%(file)s” (SHA-256 %(sha256)s): %(rows)s rows, %(created)s customers created, %(changed)s changed, %(unchanged)s as they were, %(skipped)s bad rows left out; %(usage)s months of usage put in.")),
+    "history.proof_taken":     (_("Proof taken"),           _("%(person)s took a proof of %(about)s away: %(count)s entries in seal %(seal)s.")),
+    "history.dropped":         (_("Month dropped"),         _("%(count)s entries of %(month)s were dropped from the database; the archive %(file)s (SHA-256 %(sha256)s) holds them.")),
     "demo.loaded":             (_("Demo data loaded"),      _("Demo data were loaded: %(customers)s customers.")),
     "changed.created":         (_("Created"),               _("%(person)s created %(object)s.")),
     "changed.updated":         (_("Changed"),               _("%(person)s changed %(object)s.")),

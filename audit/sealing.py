@@ -56,7 +56,10 @@ def seal_a_run() -> int:
         return 0
     before = Seal.objects.first()
     start = before.size if before else 0
-    entries = [(row[canonical.ID], row[canonical.TIMESTAMP], canonical.canonical(row)) for row in rows]
+    entries = [
+        (row[canonical.ID], row[canonical.TIMESTAMP], row[canonical.KIND], canonical.canonical(row))
+        for row in rows
+    ]
     size = add_leaves(entries, start)
     made_at = timezone.now()
     head = _head(before, start, size, made_at, key_id(key.public_key()))
@@ -69,7 +72,7 @@ def seal_a_run() -> int:
         head=head,
         signature=key.sign(SIGNED + head.encode()),
     )
-    Unsealed.objects.filter(entry_id__in=[pk for pk, _, _ in entries]).delete()
+    Unsealed.objects.filter(entry_id__in=[pk for pk, *_ in entries]).delete()
     return len(entries)
 
 

@@ -89,17 +89,19 @@ def folded(digests: Sequence[bytes]) -> bytes:
     return level[0]
 
 
-def add_leaves(entries: Sequence[tuple[int, object, bytes]], start: int) -> int:
-    """Adds entries (id, timestamp, canonical bytes) to the tree from position `start` on, and its nodes.
+def add_leaves(entries: Sequence[tuple[int, object, str, bytes]], start: int) -> int:
+    """Adds entries (id, timestamp, kind, canonical bytes) to the tree from position `start` on, and its nodes.
 
     Returns the new size. In the caller's transaction, which is the only one that adds.
     """
     with (
         connection.cursor() as cursor,
-        cursor.copy('COPY audit_sealedentry (position, entry_id, "timestamp", digest) FROM STDIN') as copy,
+        cursor.copy(
+            'COPY audit_sealedentry (position, entry_id, "timestamp", kind, digest) FROM STDIN'
+        ) as copy,
     ):
-        for position, (pk, timestamp, content) in enumerate(entries, start):
-            copy.write_row((position, pk, timestamp, leaf_hash(content)))
+        for position, (pk, timestamp, kind, content) in enumerate(entries, start):
+            copy.write_row((position, pk, timestamp, kind, leaf_hash(content)))
     size = start + len(entries)
     tree, width = HistoryTree(), FAN
     while width <= size:

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import islice
+from pathlib import Path
 
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from audit import canonical, publishing
+from audit import archiving, canonical, publishing
 from audit.models import Node, Seal, SealedEntry, Unsealed
 from audit.proof import NotProven, SignedHead, check_head, leaf_hash, node_hash
 from audit.sealing import LATE, read_entries
@@ -59,6 +60,7 @@ FAULTS = {
     "seal_changed":     _("Seal %(seal)s is not what was signed: %(why)s."),
     "seal_missing":     _("Seal %(seal)s is missing."),
     "seal_unpublished": _("Seal %(seal)s is not what was published to %(where)s."),
+    "archive_differs":  _("An archive is not what was sealed: %(why)s"),
     "trigger_missing":  _("The trigger %(trigger)s of %(table)s is missing, switched off, or does something else."),
 }
 # fmt: on
@@ -84,6 +86,7 @@ class Outcome:
     entries: int = 0
     seals: int = 0
     archived: int = 0
+    read_back: int = 0
     waiting: int = 0
     published: int = 0
     last_seal: int | None = None
@@ -109,9 +112,11 @@ class Outcome:
 
 
 def verify(
-    since: datetime | None = None, progress: Callable[[int, int], None] = lambda done, total: None
+    since: datetime | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    archives: Iterable[Path] = (),
 ) -> Outcome:
-    """Computes all seals again, or those made from `since` on (aware). Raises NoKey.
+    """Computes all seals again, or those made from `since` on (aware), and reads `archives` back. Raises NoKey.
 
     Reads in pieces, each a statement of its own: what is sealed stays, so nothing needs to be held still.
     progress: is told how many entries of how many are done.
@@ -126,6 +131,11 @@ def verify(
     walk.stop()
     check_completeness(outcome)
     check_published(outcome)
+    for path in archives:
+        try:
+            outcome.read_back += archiving.check_against_seals(path)
+        except archiving.NotArchived as why:
+            outcome.add("archive_differs", why=str(why))
     return outcome
 
 
@@ -135,6 +145,7 @@ class Walk:
     def __init__(self, outcome: Outcome, since: datetime | None):
         self.outcome = outcome
         self.keys = trusted_keys()
+        self.dropped = archiving.dropped()
         self.position = 0
         self.peaks: list[tuple[int, bytes]] = []
         self.head: SignedHead | None = None
@@ -248,7 +259,9 @@ class Walk:
     def _check_entry(self, leaf: SealedEntry, digest: bytes | None) -> None:
         facts = {"entry": leaf.entry_id, "position": leaf.position, "seal": self._seal_number()}
         self.outcome.entries += 1
-        if digest is None:
+        if digest is None and archiving.may_be_gone(leaf, self.dropped):
+            self.outcome.archived += 1
+        elif digest is None:
             self.outcome.add("entry_changed" if _is_elsewhere(leaf) else "entry_missing", **facts)
         elif digest != bytes(leaf.digest):
             self.outcome.add("entry_changed", **facts)

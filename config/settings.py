@@ -143,6 +143,11 @@ SEAL_PUBLIC_KEYS = env.list("SEAL_PUBLIC_KEYS", default=[])
 SEAL_HEADS = env.list("SEAL_HEADS", default=[])
 SEAL_MAIL_HOURS = env.int("SEAL_MAIL_HOURS", default=24)
 
+# Years for which entries of each kind are kept in the database; older months may be archived and dropped.
+HISTORY_YEARS = {
+    "disclosure": 10, "lookup": 10, "denial": 10, "decision": 10, "change": 10, "session": 5,
+} | {kind: int(years) for kind, years in env.dict("HISTORY_YEARS", default={}).items()}  # fmt: skip
+
 # Languages, time
 LANGUAGE_CODE = "ja"
 LANGUAGES = [("ja", _("Japanese")), ("en", _("English"))]

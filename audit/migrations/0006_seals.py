@@ -153,6 +153,7 @@ class Migration(migrations.Migration):
                 ("position", models.BigIntegerField(primary_key=True, serialize=False)),
                 ("entry_id", models.BigIntegerField(unique=True)),
                 ("timestamp", models.DateTimeField()),
+                ("kind", models.CharField(blank=True, max_length=10)),
                 ("digest", models.BinaryField(max_length=32)),
             ],
             options={

@@ -25,12 +25,13 @@ class Unsealed(models.Model):
 class SealedEntry(models.Model):
     """A leaf of the tree: which entry has the position, and the hash of its canonical form.
 
-    It stays when the entry itself is archived and dropped.
+    It stays when the entry itself is archived and dropped; its kind says by which setting that was.
     """
 
     position = models.BigIntegerField(primary_key=True)
     entry_id = models.BigIntegerField(unique=True)
     timestamp = models.DateTimeField()
+    kind = models.CharField(max_length=10, blank=True)
     digest = models.BinaryField(max_length=32)
 
     class Meta:
@@ -76,6 +77,11 @@ class Seal(models.Model):
     def __str__(self) -> str:
         return f"{self.number}"
 
+    @property
+    def count(self) -> int:
+        """How many entries it added."""
+        return self.size - self.start
+
 
 class Head(models.Model):
     """A head that went outside: which seal's, where to, when."""
@@ -89,3 +95,11 @@ class Head(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["seal", "destination"], name="head_sent_once"),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.seal_id} {self.destination}"
+
+    @property
+    def scheme(self) -> str:
+        """How it went: file, syslog or mailto; where to is the machine's matter."""
+        return self.destination.partition(":")[0]

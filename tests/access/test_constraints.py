@@ -141,7 +141,7 @@ REFUSED = {
 } | {
     f"{table}_is_never_emptied": (f"TRUNCATE audit_{table} CASCADE", "append-only") for table in ("sealedentry", "node", "seal", "head")
 } | {
-    "sealedentry_is_append_only": ("INSERT INTO audit_sealedentry VALUES (0, 1, now(), ''); UPDATE audit_sealedentry SET digest = 'x'", "append-only"),
+    "sealedentry_is_append_only": ("INSERT INTO audit_sealedentry VALUES (0, 1, now(), '', ''); UPDATE audit_sealedentry SET digest = 'x'", "append-only"),
     "node_is_append_only":      ("INSERT INTO audit_node (width, start, digest) VALUES (256, 0, ''); DELETE FROM audit_node", "append-only"),
     "seal_is_append_only":      (f"{SEAL} (1, 0, 1, now(), '', '', ''); UPDATE audit_seal SET signature = 'x'", "append-only"),
     "head_is_append_only":      (f"{SEAL} (1, 0, 1, now(), '', '', ''); INSERT INTO audit_head (seal_id, destination) VALUES (1, 'x'); DELETE FROM audit_head", "append-only"),

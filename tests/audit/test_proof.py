@@ -79,7 +79,7 @@ def digests(path: list[str]) -> list[bytes]:
 def vectors_tree(db) -> HistoryTree:
     """The tree of the vectors' leaves, as our history's."""
     for position, leaf in enumerate(LEAVES):
-        add_leaves([(position + 1, "2026-01-01T00:00:00Z", leaf)], position)
+        add_leaves([(position + 1, "2026-01-01T00:00:00Z", "change", leaf)], position)
     return HistoryTree()
 
 
@@ -175,7 +175,9 @@ def test_every_path_of_a_tree_over_several_kept_subtrees_is_proven(db):
     """pymerkle's paths, drawn from what is stored, against the checking that the RFC gives."""
     size = 0
     for run in (1, 254, 3, 300, 255, 57):
-        size = add_leaves([(size + n, "2026-01-01T00:00:00Z", b"%d" % (size + n)) for n in range(run)], size)
+        size = add_leaves(
+            [(size + n, "2026-01-01T00:00:00Z", "change", b"%d" % (size + n)) for n in range(run)], size
+        )
     tree, root = HistoryTree(), HistoryTree().root(size)
     for position in (0, 1, 254, 255, 256, 257, 511, 512, 767, 768, size - 1):
         path = tree.inclusion_path(position, size)
@@ -209,7 +211,9 @@ ENTRIES = [json.dumps({"id": n}) for n in range(8)]
 @pytest.fixture
 def file_of(db, key):
     """A proof of one of eight entries in their head, with an older head that it continues."""
-    add_leaves([(n + 1, "2026-01-01T00:00:00Z", text.encode()) for n, text in enumerate(ENTRIES)], 0)
+    add_leaves(
+        [(n + 1, "2026-01-01T00:00:00Z", "change", text.encode()) for n, text in enumerate(ENTRIES)], 0
+    )
     tree = HistoryTree()
     return {
         "format": proof.FORMAT,

@@ -55,6 +55,12 @@ def superuser(sealed):
                         owner.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
 
         yield run
+        pid = owner.info.backend_pid
+    with connection.cursor() as cursor:  # else it is in the way as the database is dropped
+        gone = False
+        while not gone:
+            cursor.execute("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = %s)", [pid])
+            (gone,) = cursor.fetchone()
 
 
 def faults() -> list[verifying.Fault]:

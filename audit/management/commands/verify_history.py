@@ -3,6 +3,7 @@
 import json
 import sys
 from datetime import datetime
+from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
@@ -21,16 +22,23 @@ class Command(BaseCommand):
         parser.add_argument(
             "--since", type=moment, help="only seals made from this date or time on (Japan time)"
         )
+        parser.add_argument(
+            "--archive",
+            type=Path,
+            action="append",
+            default=[],
+            help="the manifest of an archive to read back",
+        )
         parser.add_argument("--json", action="store_true", help="say the outcome as JSON")
 
-    def handle(self, *, since, **options):
+    def handle(self, *, since, archive, **options):
         console = Console(stderr=True)
         columns = ("Verifying", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         try:
             with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
                 task = bar.add_task("", total=None)
                 outcome = verifying.verify(
-                    since, lambda done, total: bar.update(task, completed=done, total=total)
+                    since, lambda done, total: bar.update(task, completed=done, total=total), archive
                 )
         except NoKey as error:
             raise CommandError(str(error)) from None
@@ -43,7 +51,8 @@ class Command(BaseCommand):
 
     def _say(self, outcome: verifying.Outcome) -> None:
         self.stdout.write(
-            f"{outcome.entries} entries in {outcome.seals} seals verified, {outcome.archived} of them archived; "
+            f"{outcome.entries} entries in {outcome.seals} seals verified, {outcome.archived} of them dropped; "
+            f"{outcome.read_back} read back from archives; "
             f"{outcome.waiting} wait for their seal; {outcome.published} published heads compared."
         )
         for fault in outcome.faults:

@@ -1,0 +1,265 @@
+"""Old months: written into an archive, read back and compared with the seals, and then dropped.
+
+An archive is a month's entries of some kinds, as compressed JSON Lines: each line is the entry's position
+in the tree and its canonical text, which is what was sealed. Its manifest names the file's SHA-256, how
+many entries of which positions it holds, and the newest seal's signed head. Leaves and seals stay in the
+database, so the history verifies before and after; what was dropped, and by whom, is an entry of its own,
+which is never dropped.
+"""
+
+import gzip
+import json
+import os
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from hashlib import sha256
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from audit import canonical, months, recording
+from audit.models import LogEntry, Seal, SealedEntry, Unsealed
+from audit.proof import leaf_hash
+from audit.sealing import read_entries
+
+FORMAT = "emergency-desk archive 1"
+#: Entries read at once.
+PIECE = 5_000
+#: No setting lets an entry go earlier.
+LEAST_YEARS = 1
+#: What says that entries were dropped stays for ever.
+DROPPED = "history.dropped"
+
+
+class NotArchived(Exception):
+    """The month cannot be archived or dropped. The message says why."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """A month and those kinds of its entries whose years are over."""
+
+    month: date
+    kinds: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What the archive's files are called."""
+        return f"history-{self.month:%Y-%m}-{'-'.join(self.kinds)}"
+
+
+def what_is_due() -> list[Due]:
+    """The months with entries older than their kinds' years (HISTORY_YEARS), oldest first."""
+    found = []
+    for month in months.all_months():
+        over = {kind for kind in LogEntry.Kind.values if _end_of_years(month, kind) <= timezone.now()}
+        here = _of(month).exclude(event=DROPPED).order_by().values_list("kind", flat=True).distinct()
+        if kinds := sorted(over & set(here)):
+            found.append(Due(month, tuple(kinds)))
+    return found
+
+
+def archive(due: Due, folder: Path, progress: Callable[[int], None] = lambda done: None) -> tuple[Path, dict]:
+    """Writes the month's entries of the kinds into `folder`; returns the manifest's path and content.
+
+    Raises NotArchived where an entry is in no seal yet or differs from its leaf, OSError, FileExistsError.
+    Where it fails in the middle no file of that name is left.
+    """
+    if Unsealed.objects.filter(timestamp__gte=start_of(due.month), timestamp__lt=_end(due.month)).exists():
+        raise NotArchived(f"{due.month:%Y-%m} has entries that wait for their seal.")
+    seal = Seal.objects.first()
+    if seal is None:
+        raise NotArchived("Nothing is sealed yet.")
+    path = folder / f"{due.name}.jsonl.gz"
+    unfinished = path.with_suffix(".new")
+    content, positions = sha256(), []
+    # mtime=0: the same entries give the same file
+    with unfinished.open("xb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as file:
+        for position, text in _entries(due):
+            line = json.dumps({"position": position, "entry": text}, ensure_ascii=False) + "\n"
+            file.write(line.encode())
+            content.update(line.encode())
+            positions.append(position)
+            progress(len(positions))
+    manifest = {
+        "format": FORMAT,
+        "file": path.name,
+        "sha256": sha256(unfinished.read_bytes()).hexdigest(),
+        "content_sha256": content.hexdigest(),
+        "month": f"{due.month:%Y-%m}",
+        "kinds": list(due.kinds),
+        "entries": len(positions),
+        "first_position": min(positions, default=None),
+        "last_position": max(positions, default=None),
+        "head": seal.head,
+        "signature": b64encode(bytes(seal.signature)).decode(),
+    }
+    if path.exists():
+        unfinished.unlink()
+        raise FileExistsError(17, "is there already", str(path))
+    unfinished.rename(path)
+    written = folder / f"{due.name}.manifest.json"
+    written.write_text(json.dumps(manifest, ensure_ascii=False, indent=1), encoding="utf-8")
+    for one in (path, written):
+        _to_disk(one)
+    return written, manifest
+
+
+def read_back(manifest_path: Path) -> Iterator[tuple[int, str]]:
+    """Position and canonical text of each entry of an archive; raises NotArchived for the least fault."""
+    try:
+        manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
+        path = manifest_path.parent / manifest["file"]
+        if manifest["format"] != FORMAT or sha256(path.read_bytes()).hexdigest() != manifest["sha256"]:
+            raise NotArchived(f"{path} is not what its manifest says.")
+        count = 0
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            for line in file:
+                one = json.loads(line)
+                yield one["position"], one["entry"]
+                count += 1
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NotArchived(f"{manifest_path} cannot be read: {error}") from None
+    if count != manifest["entries"]:
+        raise NotArchived(f"{path} holds {count} entries, and should hold {manifest['entries']}.")
+
+
+def check_against_seals(manifest_path: Path) -> int:
+    """Compares an archive with the leaves, entry by entry; returns how many. Raises NotArchived."""
+    count, piece = 0, {}
+    for position, text in read_back(manifest_path):
+        piece[position] = leaf_hash(text.encode())
+        count += 1
+        if len(piece) == PIECE:
+            _compare(piece, manifest_path)
+            piece = {}
+    _compare(piece, manifest_path)
+    return count
+
+
+@transaction.atomic
+def drop(due: Due, manifest_path: Path) -> int:
+    """Drops the month's entries of the kinds, which the archive holds; returns how many.
+
+    Raises NotArchived unless the kinds' years are over and the archive, read back, holds every one.
+    """
+    manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
+    if (manifest["month"], manifest["kinds"]) != (f"{due.month:%Y-%m}", list(due.kinds)):
+        raise NotArchived(f"{manifest_path} is of another month, or of other kinds.")
+    if any(_end_of_years(due.month, kind) > timezone.now() for kind in due.kinds):
+        raise NotArchived(f"{due.month:%Y-%m} has to be kept longer (HISTORY_YEARS).")
+    count = check_against_seals(manifest_path)
+    going = _going(due).count()
+    if going != count:
+        raise NotArchived(f"The archive holds {count} entries of {due.month:%Y-%m}, the history {going}.")
+    recording.decision(
+        DROPPED,
+        detail={
+            "month": manifest["month"],
+            "kinds": list(due.kinds),
+            "count": count,
+            "file": manifest["file"],
+            "sha256": manifest["sha256"],
+        },
+    )
+    _keep_the_others(due)
+    return count
+
+
+def dropped() -> dict[tuple[str, str], datetime]:
+    """What was dropped, as the history says: (month, kind) to when. For the verifier."""
+    return {
+        (detail["month"], kind): at
+        for detail, at in LogEntry.objects.filter(event=DROPPED, kind="decision").values_list(
+            "additional_data", "timestamp"
+        )
+        for kind in detail["kinds"]
+    }
+
+
+def may_be_gone(leaf: SealedEntry, gone: dict[tuple[str, str], datetime]) -> bool:
+    """Whether the history says that this leaf's entry was dropped, and it was old enough by then."""
+    month = timezone.localtime(leaf.timestamp).date().replace(day=1)
+    at = gone.get((f"{month:%Y-%m}", leaf.kind))
+    return at is not None and at >= _end(month.replace(year=month.year + LEAST_YEARS))
+
+
+def start_of(month: date) -> datetime:
+    """The moment at which a month of Japan's begins."""
+    return timezone.make_aware(datetime.combine(month, time.min))
+
+
+def _end(month: date) -> datetime:
+    return start_of(date(month.year + month.month // 12, month.month % 12 + 1, 1))
+
+
+def _end_of_years(month: date, kind: str) -> datetime:
+    years = max(settings.HISTORY_YEARS[kind], LEAST_YEARS)
+    return _end(month.replace(year=month.year + years))
+
+
+def _of(month: date):
+    return LogEntry.objects.filter(timestamp__gte=start_of(month), timestamp__lt=_end(month))
+
+
+def _going(due: Due):
+    return _of(due.month).filter(kind__in=due.kinds).exclude(event=DROPPED)
+
+
+def _entries(due: Due) -> Iterator[tuple[int, str]]:
+    """Position and canonical text, in the order of the tree. Raises NotArchived."""
+    going = set(_going(due).values_list("pk", flat=True))
+    last = -1
+    leaves = SealedEntry.objects.filter(
+        timestamp__gte=start_of(due.month), timestamp__lt=_end(due.month), kind__in=due.kinds
+    ).order_by("position")
+    while piece := list(leaves.filter(position__gt=last)[:PIECE]):
+        last = piece[-1].position
+        rows = {row[canonical.ID]: row for row in read_entries([(e.entry_id, e.timestamp) for e in piece])}
+        for leaf in piece:
+            if leaf.entry_id not in going:
+                continue
+            text = canonical.canonical(rows[leaf.entry_id])
+            if leaf_hash(text) != bytes(leaf.digest):
+                raise NotArchived(f"Entry {leaf.entry_id} is not what was sealed: verify the history first.")
+            going.discard(leaf.entry_id)
+            yield leaf.position, text.decode()
+    if going:
+        raise NotArchived(f"Entry {min(going)} is in no seal: verify the history first.")
+
+
+def _compare(piece: dict[int, bytes], path: Path) -> None:
+    kept = dict(SealedEntry.objects.filter(position__in=piece).values_list("position", "digest"))
+    for position, digest in piece.items():
+        if bytes(kept.get(position, b"")) != digest:
+            raise NotArchived(f"{path}: the entry at position {position} is not what was sealed.")
+
+
+def _keep_the_others(due: Due) -> None:
+    """Puts another partition in the month's place, with all that stays; none where nothing does.
+
+    Rows are refused to be deleted, so the table goes, and what stays is copied. Straight into the new
+    partition: nothing of it waits for a seal again.
+    """
+    month = f"audit_logentry_{due.month:%Y_%m}"
+    kinds = list(due.kinds)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', '0', true)")
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a table with checks to come is not dropped
+        cursor.execute(f"ALTER TABLE audit_logentry DETACH PARTITION {month}")
+        cursor.execute(f"ALTER TABLE {month} RENAME TO {month}_old")
+        stays = "NOT (kind = ANY(%s) AND event <> %s)"
+        cursor.execute(f"SELECT EXISTS (SELECT FROM {month}_old WHERE {stays})", [kinds, DROPPED])
+        if cursor.fetchone()[0]:
+            cursor.execute("SELECT audit_add_month(%s)", [due.month])
+            cursor.execute(f"INSERT INTO {month} SELECT * FROM {month}_old WHERE {stays}", [kinds, DROPPED])
+        cursor.execute(f"DROP TABLE {month}_old")
+
+
+def _to_disk(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

@@ -1,0 +1,167 @@
+"""Old months: archived, read back, dropped; the history verifies before and after, and only what is due goes."""
+
+import gzip
+import json
+from datetime import UTC, date, datetime
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from audit import archiving, months, recording, sealing, verifying
+from audit.models import LogEntry, SealedEntry, Unsealed
+
+pytestmark = pytest.mark.django_db
+
+OLD, OLDER = date(2015, 3, 1), date(2014, 12, 1)
+
+
+@pytest.fixture
+def old(world, settings):
+    """Two months of long ago, with decisions and sign-ins; sealed, as they were."""
+    settings.HISTORY_YEARS = settings.HISTORY_YEARS | {"decision": 10, "session": 5}
+    for month in (OLDER, OLD):
+        at = datetime(month.year, month.month, 15, tzinfo=UTC)
+        months.add(at, at)
+        recording.decisions(
+            recording.decided("demo.loaded", detail={"customers": n}, timestamp=at) for n in range(20)
+        )
+        for _n in range(3):
+            LogEntry(kind="session", event="session.signed_in", actor=world.operator, timestamp=at).save()
+        sealing.seal_what_waits()
+    return world
+
+
+def faults() -> list:
+    """What is found, but that the entries of this test were written with a time of long ago."""
+    return [f for f in verifying.verify().faults if f.kind != "entry_backdated"]
+
+
+def test_what_is_due_is_told_by_kind(old, settings):
+    both = ("decision", "session")
+    assert archiving.what_is_due() == [archiving.Due(OLDER, both), archiving.Due(OLD, both)]
+    settings.HISTORY_YEARS = settings.HISTORY_YEARS | {"decision": 100}
+    assert archiving.what_is_due() == [archiving.Due(OLDER, ("session",)), archiving.Due(OLD, ("session",))]
+    settings.HISTORY_YEARS = settings.HISTORY_YEARS | {"session": 100}
+    assert archiving.what_is_due() == []
+
+
+def test_a_dropped_month_is_gone_kept_in_its_archive_and_verifies(old, tmp_path):
+    due = archiving.what_is_due()[1]
+    before = LogEntry.objects.count()
+    assert faults() == []
+    written, manifest = archiving.archive(due, tmp_path)
+    assert (manifest["entries"], manifest["month"]) == (23, "2015-03")
+    assert archiving.drop(due, written) == 23
+    assert LogEntry.objects.count() == before - 23 + 1
+    assert OLD not in months.all_months()
+    assert faults() == []
+    sealing.seal_what_waits()
+    outcome = verifying.verify(archives=[written])
+    assert {f.kind for f in outcome.faults} == {"entry_backdated"}
+    assert (outcome.archived, outcome.read_back) == (23, 23)
+    assert archiving.what_is_due() == [archiving.Due(OLDER, ("decision", "session"))]
+
+
+def test_the_kinds_that_have_to_stay_stay(old, tmp_path, settings):
+    settings.HISTORY_YEARS = settings.HISTORY_YEARS | {"decision": 100}
+    due = archiving.what_is_due()[1]
+    written, _ = archiving.archive(due, tmp_path)
+    decisions = set(LogEntry.objects.filter(kind="decision").values_list("pk", flat=True))
+    assert archiving.drop(due, written) == 3
+    kept = set(
+        LogEntry.objects.filter(kind="decision").exclude(event="history.dropped").values_list("pk", flat=True)
+    )
+    assert kept == decisions
+    assert OLD in months.all_months()
+    assert Unsealed.objects.count() == 1, "only the entry of the dropping waits for its seal"
+    assert verifying.check_triggers(outcome := verifying.Outcome()) is None
+    assert outcome.ok, "the month that stays refuses as the others do"
+    assert faults() == []
+
+
+def test_an_archive_that_was_changed_is_found(old, tmp_path):
+    due = archiving.what_is_due()[0]
+    written, manifest = archiving.archive(due, tmp_path)
+    path = tmp_path / manifest["file"]
+    lines = gzip.decompress(path.read_bytes()).decode().splitlines(keepends=True)
+
+    def spoil(content: str, **otherwise) -> None:
+        path.write_bytes(gzip.compress(content.encode()))
+        said = manifest | {"sha256": archiving.sha256(path.read_bytes()).hexdigest()} | otherwise
+        written.write_text(json.dumps(said))
+
+    spoil("".join(lines).replace('\\"customers\\":7', '\\"customers\\":8'))
+    with pytest.raises(archiving.NotArchived, match="not what was sealed"):
+        archiving.drop(due, written)
+    spoil("".join(lines[1:]))
+    with pytest.raises(archiving.NotArchived, match="should hold"):
+        archiving.drop(due, written)
+    spoil("".join(lines[1:]), entries=len(lines) - 1)
+    with pytest.raises(archiving.NotArchived, match="the history 23"):
+        archiving.drop(due, written)
+    spoil("".join(lines), sha256="0")
+    with pytest.raises(archiving.NotArchived, match="manifest"):
+        archiving.drop(due, written)
+    spoil("garbage")
+    with pytest.raises(archiving.NotArchived, match="cannot be read"):
+        archiving.drop(due, written)
+    assert [f.kind for f in verifying.verify(archives=[written]).faults][-1] == "archive_differs"
+    assert LogEntry.objects.filter(timestamp__lt=datetime(2016, 1, 1, tzinfo=UTC)).count() == 46
+
+
+def test_nothing_is_dropped_before_its_years_are_over(old, tmp_path, settings):
+    due = archiving.what_is_due()[0]
+    written, _ = archiving.archive(due, tmp_path)
+    settings.HISTORY_YEARS = settings.HISTORY_YEARS | {"decision": 100}
+    with pytest.raises(archiving.NotArchived, match="longer"):
+        archiving.drop(due, written)
+    settings.HISTORY_YEARS = dict.fromkeys(settings.HISTORY_YEARS, 0)
+    now = datetime.now(UTC).date().replace(day=1)
+    assert now not in {one.month for one in archiving.what_is_due()}, "a year at least, whatever is set"
+
+
+def test_an_entry_deleted_in_the_name_of_a_drop_that_was_none_is_missing(old, tmp_path):
+    """The history says which months were dropped, and none younger than a year can have been."""
+    entry = recording.decision("demo.loaded", detail={"customers": 1})
+    sealing.seal_what_waits()
+    leaf = SealedEntry.objects.get(entry_id=entry.pk)
+    month = f"{leaf.timestamp:%Y-%m}"
+    assert archiving.may_be_gone(leaf, {(month, "decision"): datetime.now(UTC)}) is False
+    old_leaf = SealedEntry.objects.order_by("position").filter(timestamp__year=2015)[0]
+    assert archiving.may_be_gone(old_leaf, {}) is False
+    assert archiving.may_be_gone(old_leaf, {("2015-03", "session"): datetime.now(UTC)}) is False
+    assert archiving.may_be_gone(old_leaf, {("2015-03", "decision"): datetime.now(UTC)}) is True
+
+
+def test_an_unsealed_or_changed_month_is_not_archived(old, tmp_path):
+    due = archiving.what_is_due()[0]
+    at = datetime(2014, 12, 20, tzinfo=UTC)
+    recording.decision("demo.loaded", detail={"customers": 1}, timestamp=at)
+    with pytest.raises(archiving.NotArchived, match="wait for their seal"):
+        archiving.archive(due, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_says_what_is_due_archives_and_drops_only_when_told(old, tmp_path):
+    out = StringIO()
+    call_command("archive_history", stdout=out)
+    assert "2014-12: decision, session" in out.getvalue()
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(CommandError, match="--yes"):
+        call_command("archive_history", str(tmp_path), "--drop", stdout=out)
+    assert LogEntry.objects.filter(timestamp__year__lt=2016).count() == 46
+    call_command("archive_history", str(tmp_path), "--drop", "--yes", stdout=out)
+    assert not LogEntry.objects.filter(timestamp__year__lt=2016).exists()
+    assert LogEntry.objects.filter(event="history.dropped").count() == 2
+    out = StringIO()
+    call_command("archive_history", stdout=out)
+    assert "No month is due." in out.getvalue()
+    with pytest.raises(SystemExit):  # the entries of this test were written with a time of long ago
+        call_command(
+            "verify_history",
+            archive=list(tmp_path.glob("*.manifest.json")),
+            stdout=(out := StringIO()),
+            stderr=StringIO(),
+        )
+    assert "46 read back" in out.getvalue()
