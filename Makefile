@@ -7,7 +7,7 @@ BOOTSTRAP = @python3 config/bootstrap.py
 SETTINGS = @env SECRET_KEY=- ALLOWED_HOSTS=- DATABASE_URL=postgres:///- REDIS_URL=redis://-
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shell clean-demo test soak bench-access screenshots lint messages
+.PHONY: help demo shell clean-demo test soak bench-access bench-lookup bench-audit screenshots lint messages
 
 help: ## Say what the targets do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -39,6 +39,10 @@ bench-access: ## Measure granting, ending, deciding and reading beside their flo
 bench-lookup: ## Measure looking callers up at 30,000 to 3,000,000 customers (QUICK=1 for a minute)
 	$(BOOTSTRAP) --dev
 	@$(PYTHON) -m config.embedded bench $(PYTHON) -m tests.benchmarks.lookup
+
+bench-audit: ## Measure writing, sealing, verifying and reading the history (QUICK=1 for a minute)
+	$(BOOTSTRAP) --dev
+	@$(PYTHON) -m config.embedded bench $(PYTHON) -m tests.benchmarks.audit
 
 screenshots: ## Take the README's pictures anew
 	$(BOOTSTRAP) --dev

@@ -151,6 +151,7 @@ class Walk:
         self.head: SignedHead | None = None
         self.astray = False  # a root was wrong: all later ones are, and say no more
         self.last_entry = 0
+        self.earliest: datetime | None = None
         self.number = 0
         seals = Seal.objects.order_by("number")
         if since:
@@ -218,6 +219,7 @@ class Walk:
     def _next_seal(self) -> None:
         """Goes on to the next seal, checked by itself and against the one before."""
         self.before, self.seal = self.head, next(self.to_come, None)
+        self.earliest = _moment(self.before) - LONGEST_TRANSACTION if self.before else None
         self.last_entry = 0
         if self.seal is None:
             return
@@ -268,7 +270,7 @@ class Walk:
         if leaf.entry_id <= self.last_entry:  # the sealer orders the entries of a seal by their numbers
             self.outcome.add("entry_moved", **facts)
         self.last_entry = leaf.entry_id
-        if self.before and leaf.timestamp < _moment(self.before) - LONGEST_TRANSACTION:
+        if self.earliest and leaf.timestamp < self.earliest:
             at = timezone.localtime(leaf.timestamp).isoformat(timespec="seconds")
             self.outcome.add("entry_backdated", at=at, **facts)
 

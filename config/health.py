@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from access import notices
 from access.models import Heartbeat
-from audit import months
+from audit import months, sealing
 
 
 @transaction.non_atomic_requests
@@ -21,7 +21,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 @transaction.non_atomic_requests
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 if the database, Redis and a worker answer, and the history has its next month; else 503 with what is missing.
+    """200 if the database, Redis and a worker answer, the history has its next month and is sealed; else 503 with what is missing.
 
     A worker that has fallen silent is told to those who should know, here, for no worker would.
     """
@@ -29,6 +29,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     state["worker"] = state["database"] and _worker_was_heard_from()
     if state["database"]:
         state["history"] = _next_month_of_the_history_is_there()
+        state["seals"] = _seals_are_made()
     missing = [name for name, answers in state.items() if not answers]
     return JsonResponse({**state, "missing": missing}, status=503 if missing else 200)
 
@@ -36,6 +37,13 @@ def readyz(request: HttpRequest) -> JsonResponse:
 def _next_month_of_the_history_is_there() -> bool:
     try:
         return not months.missing(timedelta(days=31))
+    except DatabaseError:
+        return False
+
+
+def _seals_are_made() -> bool:
+    try:
+        return not sealing.is_behind()
     except DatabaseError:
         return False
 

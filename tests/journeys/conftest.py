@@ -32,6 +32,15 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = 20) ->
     return time.monotonic() - start
 
 
+def database_url(name: str) -> str:
+    """The address of a database of the tests' server, for a process of its own."""
+    database = settings.DATABASES["default"]
+    where = f"{database['HOST']}/{name}"
+    if database["HOST"].startswith("/"):
+        where = quote(where, safe="")
+    return f"postgres://{database['USER']}@:{database['PORT'] or 5432}/{where}"
+
+
 class Portal:
     """Web, worker and beat as processes; each can be stopped and started by its name."""
 
@@ -76,16 +85,10 @@ class Portal:
 @pytest.fixture
 def portal(committed_database, tmp_path, worker_id) -> Iterator[Portal]:
     """The portal with its small world, ready; everything is stopped afterwards."""
-    database = settings.DATABASES["default"]
-    where = (
-        quote(f"{database['HOST']}/{committed_database}", safe="")
-        if database["HOST"].startswith("/")
-        else f"{database['HOST']}/{committed_database}"
-    )
     number = int(worker_id.removeprefix("gw") or 0) + 1 if worker_id != "master" else 1
     redis = settings.REDIS_URL.split("?")[0] + f"?db={number}"
     env = os.environ | {
-        "DATABASE_URL": f"postgres://{database['USER']}@:{database['PORT'] or 5432}/{where}",
+        "DATABASE_URL": database_url(committed_database),
         "REDIS_URL": redis,
         "SWEEP_SECONDS": "1",
         "ALLOWED_HOSTS": "127.0.0.1,localhost",

@@ -1,0 +1,310 @@
+"""Sealing: each entry in exactly one seal, whatever commits late, whoever seals at once, whoever is killed."""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from stat import S_IMODE
+
+import psycopg
+import pytest
+from django.conf import settings as django_settings
+from django.core import mail
+from django.db import connection, transaction
+
+from audit import publishing, recording, sealing, signing, verifying
+from audit.models import Head, LogEntry, Seal, SealedEntry, Unsealed
+from config import health
+from tests import world as worlds
+from tests.journeys.conftest import database_url, wait_for
+
+
+def write(n: int = 1) -> None:
+    recording.decisions(recording.decided("demo.loaded", detail={"customers": m}) for m in range(n))
+
+
+def each_is_in_exactly_one_seal() -> None:
+    entries = set(LogEntry.objects.values_list("pk", flat=True))
+    leaves = list(SealedEntry.objects.values_list("entry_id", flat=True))
+    assert len(leaves) == len(set(leaves)), "none twice"
+    assert set(leaves) == entries, "none forgotten"
+    ends = list(Seal.objects.order_by("number").values_list("start", "size"))
+    assert [start for start, _ in ends] == [0, *[size for _, size in ends[:-1]]], "no gap between seals"
+    assert ends[-1][1] == len(leaves)
+    assert not Unsealed.objects.exists()
+    assert verifying.verify().ok
+
+
+@contextmanager
+def another_session():
+    """A second connection to the same database, as the portal's own role."""
+    database = connection.settings_dict
+    with psycopg.connect(
+        dbname=database["NAME"], user=database["USER"], host=database["HOST"], port=database["PORT"] or None
+    ) as other:
+        yield other
+
+
+@pytest.mark.django_db
+def test_a_seal_names_its_range_its_root_and_the_seal_before(world):
+    for n in (1, 5, 2):
+        write(n)
+        sealing.seal_what_waits()
+    first, second, third = Seal.objects.order_by("number")
+    heads = [json.loads(seal.head) for seal in (first, second, third)]
+    assert [(h["number"], h["start"], h["size"]) for h in heads] == [
+        (1, 0, first.size), (2, first.size, first.size + 5), (3, second.size, second.size + 2),
+    ]  # fmt: skip
+    assert [h["previous"] for h in heads] == [
+        "", sealing.sha256(first.head.encode()).hexdigest(), sealing.sha256(second.head.encode()).hexdigest()
+    ]  # fmt: skip
+    assert len({h["log"] for h in heads}) == 1
+    assert len({h["root"] for h in heads}) == 3
+    assert sealing.seal_what_waits() == 0, "what waits for nothing makes no seal"
+    each_is_in_exactly_one_seal()
+
+
+@pytest.mark.django_db
+def test_a_long_run_is_several_seals(world, monkeypatch):
+    monkeypatch.setattr(sealing, "RUN", 100)
+    write(250)
+    sealing.seal_what_waits()
+    assert [s.count for s in Seal.objects.order_by("number")[:2]] == [100, 100]
+    each_is_in_exactly_one_seal()
+
+
+def test_an_entry_that_commits_late_is_in_the_next_seal(committed_database):
+    worlds.build()
+    with another_session() as other:
+        other.execute(
+            "INSERT INTO audit_logentry (action, kind, event, reason, actor_username, actor_name, actor_role, "
+            "actor_organization, object_pk, object_repr, changes_text, cid, area_code, supply_point_number, "
+            "fields, basis) SELECT 3, 'decision', 'demo.loaded', '', '', '', '', '', '', '', '', '', '', '', '{}', ''"
+        )
+        write(3)
+        sealing.seal_what_waits()
+        assert SealedEntry.objects.count() == LogEntry.objects.count(), "what is committed is sealed"
+        other.commit()
+    late = LogEntry.objects.exclude(pk__in=SealedEntry.objects.values("entry_id")).get()
+    assert SealedEntry.objects.filter(entry_id__gt=late.pk).count() == 3, (
+        "its number is lower than sealed ones"
+    )
+    sealing.seal_what_waits()
+    assert Seal.objects.first().start == SealedEntry.objects.get(entry_id=late.pk).position
+    each_is_in_exactly_one_seal()
+
+
+def test_what_is_rolled_back_waits_for_no_seal(committed_database):
+    worlds.build()
+    with transaction.atomic():
+        write(3)
+        transaction.set_rollback(True)
+    sealing.seal_what_waits()
+    each_is_in_exactly_one_seal()
+
+
+def test_a_second_sealer_leaves_it_to_the_first(committed_database):
+    worlds.build()
+    with another_session() as other:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", [sealing.SEALING])
+        assert sealing.seal_what_waits() == 0
+        assert not Seal.objects.exists()
+    assert sealing.seal_what_waits() > 0
+    each_is_in_exactly_one_seal()
+
+
+def test_a_crash_in_the_middle_leaves_the_state_before(committed_database, monkeypatch):
+    worlds.build()
+    waiting = Unsealed.objects.count()
+    monkeypatch.setattr(sealing, "_head", lambda *args: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        sealing.seal_what_waits()
+    assert (Seal.objects.count(), SealedEntry.objects.count(), Unsealed.objects.count()) == (0, 0, waiting)
+    monkeypatch.undo()
+    sealing.seal_what_waits()
+    each_is_in_exactly_one_seal()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("setting", ["", "/nowhere/key.pem", "garbage"])
+def test_without_its_key_nothing_is_sealed_and_the_portal_says_so(world, settings, tmp_path, setting):
+    if setting == "garbage":
+        (tmp_path / "key.pem").write_text("garbage")
+        setting = str(tmp_path / "key.pem")
+    settings.SEAL_KEY_FILE = setting
+    with pytest.raises(signing.NoKey, match="SEAL_KEY_FILE"):
+        sealing.seal_what_waits()
+    assert not Seal.objects.exists()
+    assert health._seals_are_made(), "a moment's waiting is no fault"
+    Unsealed.objects.create(entry_id=10**9, timestamp=Unsealed.objects.first().timestamp - 2 * sealing.LATE)
+    assert not health._seals_are_made()
+
+
+def test_a_key_is_made_for_its_owner_alone_and_never_over_another(tmp_path):
+    name = signing.make_key(tmp_path)
+    assert len(name) == 16
+    assert S_IMODE((tmp_path / "seal-key.pem").stat().st_mode) == 0o600
+    with pytest.raises(FileExistsError):
+        signing.make_key(tmp_path)
+
+
+@pytest.mark.django_db
+def test_a_new_key_goes_on_where_the_old_one_ended(world, settings, tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    for folder in (old, new):
+        folder.mkdir()
+        signing.make_key(folder)
+        settings.SEAL_KEY_FILE = str(folder / "seal-key.pem")
+        write()
+        sealing.seal_what_waits()
+    kinds = [fault.kind for fault in verifying.verify().faults]
+    assert kinds[0] == "seal_changed", "the old key is not trusted until it is named"
+    settings.SEAL_PUBLIC_KEYS = [str(folder / "seal-key.pub.pem") for folder in (old, new)]
+    assert verifying.verify().ok
+
+
+# Four writers, sealers that are killed
+
+
+WRITER = """
+import os, sys
+import django
+django.setup()
+from django.db import transaction
+from audit import recording
+for n in range(int(sys.argv[1])):
+    with transaction.atomic():
+        recording.decisions(recording.decided("demo.loaded", detail={"customers": m}) for m in range(n % 7 + 1))
+        if n % 11 == 0:
+            transaction.set_rollback(True)
+"""
+SEALER = """
+import django
+django.setup()
+from audit import sealing
+sealing.RUN = 150
+print("at work", flush=True)
+while True:
+    sealing.seal_what_waits()
+"""
+WRITES = 250
+
+
+def test_under_load_with_sealers_killed_at_random_each_entry_is_in_exactly_one_seal(committed_database):
+    worlds.build()
+    connection.close()
+    env = os.environ | {
+        "DATABASE_URL": database_url(committed_database), "DJANGO_SETTINGS_MODULE": "config.settings",
+        "SEAL_KEY_FILE": django_settings.SEAL_KEY_FILE, "SEAL_HEADS": "",
+    }  # fmt: skip
+    run = {"cwd": django_settings.BASE_DIR, "env": env, "stdout": subprocess.PIPE, "text": True}
+
+    def sealer() -> subprocess.Popen:
+        return subprocess.Popen([sys.executable, "-c", SEALER], **run)
+
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(WRITES)], **run) for _ in range(4)]
+    sealers = [sealer(), sealer()]
+    killed = 0
+    try:
+        while any(writer.poll() is None for writer in writers):
+            number = random.randrange(2)
+            sealers[number].stdout.readline()  # it is at work
+            before = Seal.objects.count()
+            wait_for(
+                lambda before=before: (
+                    Seal.objects.count() > before + random.randrange(4)
+                    or all(writer.poll() is not None for writer in writers)
+                ),
+                "seals to be made",
+                60,
+            )
+            sealers[number].send_signal(signal.SIGKILL)
+            sealers[number].wait()
+            sealers[number].stdout.close()
+            sealers[number] = sealer()
+            killed += 1
+    finally:
+        for process in (*sealers, *writers):
+            if process in sealers:
+                process.kill()
+            process.wait()
+            process.stdout.close()
+    assert [writer.returncode for writer in writers] == [0] * 4
+    assert killed > 1
+    sealing.seal_what_waits()
+    each_is_in_exactly_one_seal()
+
+
+# What goes outside
+
+
+@pytest.fixture
+def three_seals(world) -> list[Seal]:
+    for _ in range(3):
+        write()
+        sealing.seal_what_waits()
+    return list(Seal.objects.order_by("number"))
+
+
+@pytest.mark.django_db
+def test_heads_go_into_a_file_each_once_and_in_order(three_seals, settings, tmp_path):
+    path = tmp_path / "heads.jsonl"
+    settings.SEAL_HEADS = [f"file://{path}"]
+    assert publishing.send_heads() == 3
+    assert publishing.send_heads() == 0
+    write()
+    sealing.seal_what_waits()
+    assert publishing.send_heads() == 1
+    assert [number for number, _ in publishing.read_lines(path)] == [1, 2, 3, 4]
+    assert list(publishing.read_lines(path))[0][1] == three_seals[0].head
+
+
+@pytest.mark.django_db
+def test_a_line_that_a_crash_broke_off_spoils_no_other(three_seals, settings, tmp_path):
+    path = tmp_path / "heads.jsonl"
+    path.write_text(publishing.line_of(three_seals[0])[:40])
+    settings.SEAL_HEADS = [f"file://{path}"]
+    publishing.send_heads()
+    assert [number for number, _ in publishing.read_lines(path)] == [1, 2, 3]
+    assert verifying.verify().ok
+
+
+@pytest.mark.django_db
+def test_heads_go_to_syslog(three_seals, settings):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as collector:
+        collector.bind(("127.0.0.1", 0))
+        collector.settimeout(10)
+        settings.SEAL_HEADS = [f"syslog://127.0.0.1:{collector.getsockname()[1]}"]
+        publishing.send_heads()
+        for seal in three_seals:
+            assert publishing.line_of(seal) in collector.recv(65_535).decode()
+
+
+@pytest.mark.django_db
+def test_the_newest_head_goes_to_a_mailbox_once_a_day(three_seals, settings):
+    settings.SEAL_HEADS = ["mailto:inbox%2Bseals@regulator.example.jp"]
+    assert publishing.send_heads() == 1
+    write()
+    sealing.seal_what_waits()
+    assert publishing.send_heads() == 0, "once a day"
+    (message,) = mail.outbox
+    assert message.to == ["inbox+seals@regulator.example.jp"]
+    assert publishing.line_of(three_seals[2]) in message.body
+    settings.SEAL_MAIL_HOURS = 0
+    assert publishing.send_heads() == 1
+    assert publishing.line_of(Seal.objects.first()) in mail.outbox[1].body
+
+
+@pytest.mark.django_db
+def test_what_one_destination_does_not_take_keeps_no_other_from_its_own(three_seals, settings, tmp_path):
+    settings.SEAL_HEADS = [f"file://{tmp_path}/nowhere/heads", f"file://{tmp_path}/heads"]
+    with pytest.raises(OSError, match="nowhere"):
+        publishing.send_heads()
+    assert Head.objects.filter(destination=settings.SEAL_HEADS[1]).count() == 3
+    assert not Head.objects.filter(destination=settings.SEAL_HEADS[0]).exists()
+    (tmp_path / "nowhere").mkdir()
+    assert publishing.send_heads() == 3, "again, from where it failed"
