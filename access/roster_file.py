@@ -20,6 +20,7 @@ from access import policy
 from access.errors import Unfit
 from access.models import DelegationContract, Person, Role, RosterEntry
 from audit import recording
+from customers.billing_file import encoding_of
 
 COLUMNS = {"username": ("利用者ID", "username"), "trained_on": ("研修日", "trained_on")}
 #: The largest file that is taken: a roster of some 50,000 people.
@@ -54,7 +55,7 @@ def read(data: bytes) -> list[dict[str, Any]]:
     """The file's rows as dicts of our column names, each with its "number". Raises Unfit."""
     if len(data) > MOST_BYTES:
         raise Unfit(_("The file is too large: at most 5 MB."), "file")
-    text = _decoded(data)
+    text = data.decode(encoding_of(io.BytesIO(data)))
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as error:
@@ -74,15 +75,6 @@ def read(data: bytes) -> list[dict[str, Any]]:
         for number, row in enumerate(rows[1:], 2)
         if any(cell.strip() for cell in row)
     ]
-
-
-def _decoded(data: bytes) -> str:
-    for encoding in ("utf-8-sig", "cp932"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise Unfit(_("The file is neither UTF-8 nor CP932 (Shift JIS): save it as CSV UTF-8."), "file")
 
 
 @transaction.atomic

@@ -5,8 +5,8 @@ deleted, and the same file a second time changes nothing. The history keeps one 
 hash and the counts, and no customer's item.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -18,6 +18,7 @@ from access import policy
 from access.errors import Unfit
 from access.people import Person, Role
 from audit import recording
+from customers import indexes
 from customers.billing_file import BillingFile, label
 from customers.billing_rows import VALUES, BadRow, Books, Judge
 from customers.models import Customer, MonthlyUsage, Organization, ServiceArea
@@ -75,12 +76,6 @@ INSERT INTO {USAGE} (customer_id, month, kwh)
 SELECT customer_id, month, used.kwh FROM used LEFT JOIN {USAGE} m USING (customer_id, month)
 WHERE m.kwh IS DISTINCT FROM used.kwh
 ON CONFLICT (customer_id, month) DO UPDATE SET kwh = excluded.kwh
-"""
-
-#: Indexes that only find. Built once, after all is in, they cost far less than row by row; unique ones stay.
-SECONDARY_INDEXES = """
-SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid)
-FROM pg_index WHERE indrelid IN (%s::regclass, %s::regclass) AND NOT indisunique ORDER BY 1
 """
 
 
@@ -227,29 +222,16 @@ def _check_against_what_is_there(cursor, reports: _Reports) -> None:
 
 
 def _put_in(cursor, billing: BillingFile, done: Imported) -> None:
-    with _indexes_afterwards_if_empty(cursor):
+    # Where there is no customer yet, there is nobody to look up meanwhile
+    is_first = not Customer.objects.exists()
+    with indexes.built_afterwards() if is_first else nullcontext():
         cursor.execute(UPSERT)
         done.created, done.changed = cursor.fetchone()
         if billing.months:
             cursor.execute(UPSERT_USAGE, [list(billing.months)])
             done.usage = cursor.rowcount
-
-
-@contextmanager
-def _indexes_afterwards_if_empty(cursor) -> Iterator[None]:
-    """Where there is no customer yet, and so nobody to look up, the indexes are built once, afterwards."""
-    if Customer.objects.exists():
-        yield
-        return
-    cursor.execute(SECONDARY_INDEXES, [CUSTOMERS, USAGE])
-    indexes = cursor.fetchall()
-    for index, _definition in indexes:
-        cursor.execute(f"DROP INDEX {index}")
-    yield
-    cursor.execute("SET LOCAL maintenance_work_mem = '256MB'")
-    for _index, definition in indexes:
-        cursor.execute(definition)
-    cursor.execute(f"ANALYZE {CUSTOMERS}, {USAGE}")
+    if is_first:
+        cursor.execute(f"ANALYZE {CUSTOMERS}, {USAGE}")
 
 
 def _write_down(by: Person, name: str, done: Imported) -> None:

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from access.models import Person
 from audit import recording
 from audit.acting import as_person
-from customers import normalising
+from customers import indexes, normalising
 from customers.demo import accounts, known, places, training
 from customers.demo.accounts import Accounts
 from customers.demo.rows import Row, rows
@@ -18,8 +18,6 @@ from customers.models import Customer, MonthlyUsage, Organization
 
 #: Customers at a time: one COPY ends before the next, of their usage, begins.
 BATCH = 20_000
-
-INDEXES = Customer._meta.indexes
 
 COLUMNS = (
     "id", "supply_point_number", "area_id", "name", "name_kana", "address", "phone", "voltage",
@@ -69,7 +67,7 @@ def load(
     progress
         Called after each batch with how many customers are written.
     indexed
-        Called after each index with how many of INDEXES are built.
+        Called after each index with how many of `indexes.OF_SEARCHES` are built.
 
     Raises
     ------
@@ -85,11 +83,10 @@ def load(
         cursor.execute("LOCK TABLE customers_customer IN SHARE ROW EXCLUSIVE MODE")
         check_is_empty()
         with as_person(Person.objects.system()):
-            _drop_indexes()
             served = places.neighbourhoods(settings.UNSERVED_MUNICIPALITIES, settings.UNSERVED_TOWNS)
             ties = accounts.create(dict.fromkeys(place.municipality for place in served))
-            _copy(cursor, islice(_customers(served, ties), count), ties, progress)
-            _build_indexes(cursor, indexed)
+            with indexes.built_afterwards(indexed):
+                _copy(cursor, islice(_customers(served, ties), count), ties, progress)
             recording.decision("demo.loaded", detail={"customers": count})
     _analyze()
 
@@ -156,21 +153,6 @@ def _columns(pk: int, row: Row, ties: Accounts) -> tuple:
             municipality=ties.names[row.area_code],
         ),
     )
-
-
-def _drop_indexes() -> None:
-    """Takes the indexes of searches away: built once over all rows they cost a fraction."""
-    with connection.schema_editor(atomic=False) as editor:
-        for index in INDEXES:
-            editor.remove_index(Customer, index)
-
-
-def _build_indexes(cursor, indexed: Callable[[int], object]) -> None:
-    cursor.execute("SET LOCAL maintenance_work_mem = '512MB'")
-    with connection.schema_editor(atomic=False) as editor:
-        for done, index in enumerate(INDEXES, 1):
-            editor.add_index(Customer, index)
-            indexed(done)
 
 
 def _analyze() -> None:

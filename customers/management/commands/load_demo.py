@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from customers.demo import known, loading
+from customers.indexes import OF_SEARCHES
 
 
 class Command(BaseCommand):
@@ -34,7 +35,7 @@ class Command(BaseCommand):
             signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
             with _progress(quiet=verbosity == 0) as bar:
                 task = bar.add_task("Customers", total=customers)
-                indexes = bar.add_task("Indexes", total=len(loading.INDEXES))
+                indexes = bar.add_task("Indexes", total=len(OF_SEARCHES))
                 loading.load(
                     customers,
                     lambda done: bar.update(task, completed=done),
