@@ -4,6 +4,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from audit import errands as rules
+from audit import filters
 from audit.exporting import Format
 from audit.models import Errand
 from audit.views import file_response
@@ -24,6 +25,7 @@ def errand(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "errand": one,
         "outcome": f"portal/errands/{one.kind}.html",
+        "filters": filters.in_words(one.wanted["filters"]) if "filters" in one.wanted else "",
         "has_file": one.pieces.exists(),
     }
     return render(request, "portal/_errand.html" if asks_by_itself else "portal/errand.html", context)

@@ -141,7 +141,9 @@ def of_json(kept: Mapping[str, Any]) -> dict[str, Any]:
 
 def in_words(kept: Mapping[str, Any]) -> str:
     """The filters that JSON kept, for a sentence: each as “name: value”, or “everything”."""
-    said = [f"{FILTERS[name]}: {_value_in_words(name, kept[name])}" for name in FILTERS if name in kept]
+    said = [
+        f"{FILTERS[name]}{_(': ')}{_value_in_words(name, kept[name])}" for name in FILTERS if name in kept
+    ]
     return _(", ").join(said) or _("everything")
 
 

@@ -423,3 +423,12 @@ def test_every_reason_can_be_chosen(db, world):
 
     form = HistoryFilter({}, reader=world.auditor)
     assert {code for code, _sentence in form.fields["reason"].choices} == {"", *REASONS}
+
+
+@pytest.mark.django_db
+def test_a_moment_that_changed_is_shown_in_japan_time(auditor, world):
+    entry = recording.decided("demo.loaded", world.contract, detail={"customers": 1})
+    entry.changes = {"starts_at": ["None", "2026-03-31 15:00:00"], "suspended_at": ["None", "None"]}
+    entry.save()
+    (change,) = auditor.get(f"/history/{entry.pk}/").context["changes"]
+    assert (change.before, change.after) == (None, "2026/04/01 00:00:00")

@@ -161,3 +161,14 @@ def test_the_readmes_pictures(addresses, visit):
     auditor = visit("auditor", width=1200)
     auditor.goto("/history/")
     auditor.screenshot(path=PICTURES / "history.png", clip={"x": 0, "y": 0, "width": 1200, "height": 860})
+
+
+def test_a_sheet_of_the_history_is_asked_for_made_by_a_worker_and_downloaded(addresses, visit):
+    page = visit("auditor", language="en")
+    page.goto("/history/?kind=disclosure")
+    page.click("button[value=xlsx]")
+    page.wait_for_selector("text=Download")  # the page asked by itself
+    with page.expect_download() as download:
+        page.click("text=Download")
+    assert download.value.suggested_filename.endswith(".xlsx")
+    assert page.locator("#errand").get_attribute("hx-get") is None
