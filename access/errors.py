@@ -38,6 +38,7 @@ REASONS = {
     "second_person":         Reason(403, _("A second person answers this, never the one who asked or whom it is about.")),
     "not_your_customers":    Reason(403, _("You may take away the customers of your own organisation alone.")),
     "account_closed":        Reason(403, _("This account is closed.")),
+    "errand_not_yours":      Reason(403, _("This errand was asked for by somebody else.")),
     "history_not_yours":     Reason(403, _("This part of the history is another auditor's to review.")),
 }
 # fmt: on

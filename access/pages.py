@@ -71,6 +71,10 @@ PAGES = {
     # the history
     "portal:history":                             "audit.read_history",
     "portal:history_entry":                       "audit.read_history",
+    "portal:export_history":                      "audit.export_history",
+    "portal:errands":                             "audit.read_history",
+    "portal:errand":                              "audit.read_history",
+    "portal:errand_file":                         "audit.export_history",
     # accounts and organisations
     "portal:access_person_changelist":            "access.view_person",
     "portal:access_person_add":                   "access.add_person",

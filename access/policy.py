@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from guardian.shortcuts import get_objects_for_group, get_objects_for_user
 
 from access.errors import Denied
@@ -33,6 +33,7 @@ REVIEW = "access.review_contract"
 DECLARE_IN = "customers.declare_in_servicearea"
 LOOK_UP = "customers.look_up_customer"
 EXPORT = "customers.export_own_customers"
+EXPORT_HISTORY = "audit.export_history"
 
 
 @dataclass(frozen=True)
@@ -166,11 +167,25 @@ def contracts_to_review(person: Person):
     return get_objects_for_user(person, REVIEW, DelegationContract, accept_global_perms=False)
 
 
+def emergencies_to_review(person: Person):
+    """The emergencies that the auditor may review: under a contract of theirs, or without any grant."""
+    granted = DelegationContract.objects.filter(roster__grants__emergency=OuterRef("pk"))
+    reviewed = granted.filter(pk__in=contracts_to_review(person).values("pk"))
+    return Emergency.objects.filter(~Exists(granted) | Exists(reviewed))
+
+
 def check_may_review(person: Person, emergency: Emergency) -> None:
     """Raises Denied unless the auditor reviews one of the contracts granted in it, or none was."""
     granted = DelegationContract.objects.filter(roster__grants__emergency=emergency)
     if granted.exists() and not contracts_to_review(person).filter(pk__in=granted).exists():
         raise Denied("history_not_yours", emergency_id=emergency.pk)
+
+
+def check_may_export_history(person: Person) -> None:
+    """Raises Denied unless the person may take the history away, as far as they may read it."""
+    if not person.is_active:
+        raise Denied("account_closed")
+    check_may(person, EXPORT_HISTORY)
 
 
 def areas_to_declare_in(person: Person):

@@ -75,6 +75,7 @@ ROLES = (
         frozenset(
             {
                 "audit.read_history",
+                "audit.export_history",
                 "access.view_summary",
                 "access.take_up_summary",
                 "access.view_emergency",

@@ -18,7 +18,7 @@ def revoke_who_was_stopped() -> int:
     stopped = LogEntry.objects.filter(kind=LogEntry.Kind.DENIAL, reason="stopped", timestamp__gt=since)
     count = 0
     for person in Person.objects.filter(pk__in=stopped.values("actor")):
-        last = stopped.filter(actor=person).latest("pk").timestamp
+        last = stopped.filter(actor=person).newest_first()[0].timestamp
         running = Grant.objects.filter(roster_entry__person=person, starts_at__lt=last)
         if not running.filter(revoked_at=None, ends_at__gt=since + pace.WINDOW).exists():
             continue

@@ -9,7 +9,7 @@ from access import answering, lifecycle, notices, session_ends, stopping, summar
 from access.models import Heartbeat
 from access.people import Person, Session
 from access.reconcile import reconcile
-from audit import acting, months
+from audit import acting, errands, months
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ STEPS = (
     notices.tell_what_time_asks_for,
     summaries.sum_up_what_is_over,
     months.add_what_is_missing,
+    errands.clear_away,
     _clear_expired_sessions,
 )
 

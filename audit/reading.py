@@ -1,24 +1,26 @@
-"""Reading the history: filtered, in pieces, each entry as a sentence. It changes nothing."""
+"""Reading the history: filtered, in pieces, each entry as a sentence. Each reading is itself in the history."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
+from django.db import transaction
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from access import policy
 from access.accounts import RIGHTS
 from access.errors import REASONS, Denied
-from access.models import Emergency, Inquiry, Person, Request, Role
+from access.models import DelegationContract, Emergency, Inquiry, Person, Request, Role
 from access.notices import moment
+from audit import recording
 from audit.events import BASES, EVENTS
-from audit.models import LogEntry
-from customers import normalising
+from audit.filters import as_json, in_words, mark_as_text, shown, visible_to
+from audit.models import LogEntry, Mark
 from customers.disclosure import FIELD_LABELS
 
 PAGE = 50
+#: Entries of a kind on the auditor's first page.
+LATEST = 5
 _CHANGES = {0: "changed.created", 1: "changed.updated", 2: "changed.deleted"}
 
 
@@ -34,62 +36,73 @@ class Line:
 
 @dataclass(frozen=True)
 class Page:
+    """Lines of the history, and the mark to go on from as text, if there is more."""
+
     lines: list[Line]
-    next_after: int | None
+    next_after: str | None
 
 
-def page(reader: Person, filters: dict[str, Any], after: int | None = None) -> Page:
-    """Up to PAGE entries that fit the filters (cleaned `HistoryFilter` data), beyond entry `after`.
+@dataclass(frozen=True)
+class Opened:
+    """One entry, with its story: what came of the same request or task, in order, as far as a page goes."""
 
-    Of entries under contracts, those that the reader may review.
+    line: Line
+    story: list[Line]
+    more: bool
 
-    No count is taken: the history has millions of entries.
+
+@transaction.atomic
+def page(reader: Person, filters: dict[str, Any], after: Mark | None = None) -> Page:
+    """Up to PAGE entries that fit the filters (cleaned `HistoryFilter` data), beyond the mark.
+
+    Of entries under contracts, those that the reader may review. That they were read is in the history
+    itself, once a page: a page that is loaded again is read again.
     """
-    oldest_first = filters.get("order") == "oldest"
-    entries = (visible_to(reader) & _filtered(filters)).order_by("pk" if oldest_first else "-pk")
-    if after is not None:
-        entries = entries.filter(**{"pk__gt" if oldest_first else "pk__lt": after})
-    found = list(entries[: PAGE + 1])
-    shown = found[:PAGE]
-    return Page(
-        [readable(entry) for entry in shown],
-        shown[-1].pk if len(found) > PAGE else None,
+    found = shown(reader, filters, most=PAGE + 1, beyond=after)
+    lines = [readable(entry) for entry in found[:PAGE]]
+    recording.decision(
+        "history.read", actor=reader, detail={"filters": as_json(filters), "shown": len(lines)}
     )
+    return Page(lines, mark_as_text(lines[-1].entry.mark) if len(found) > PAGE else None)
 
 
-def visible_to(reader: Person):
-    """The entries that the reader may read: under no contract, or under one that they may review."""
-    reviewed = list(policy.contracts_to_review(reader).values_list("pk", flat=True))
-    return LogEntry.objects.filter(Q(contract_id=None) | Q(contract_id__in=reviewed))
+@transaction.atomic
+def entry(reader: Person, pk: int) -> Opened | None:
+    """One entry with its story, or None where there is none; Denied where it is another auditor's to read.
 
-
-def entry(reader: Person, pk: int) -> LogEntry | None:
-    """One entry, or None where there is none; Denied where it is another auditor's to read."""
+    That it was read is in the history itself.
+    """
     one = LogEntry.objects.filter(pk=pk).first()
-    if one is not None and not visible_to(reader).filter(pk=pk).exists():
+    if one is None:
+        return None
+    if not visible_to(reader).filter(pk=pk, timestamp=one.timestamp).exists():
         raise Denied("history_not_yours", contract_id=one.contract_id)
-    return one
+    story = shown(reader, {"story": one.cid, "order": "oldest"}, most=PAGE + 1) if one.cid else []
+    opened = Opened(readable(one), [readable(entry) for entry in story[:PAGE]], len(story) > PAGE)
+    recording.decision(
+        "history.entry_read", one, actor=reader, detail={"entry": pk, "shown": len(opened.story)}
+    )
+    return opened
 
 
-def _filtered(filters: dict[str, Any]):
-    entries = LogEntry.objects.between(filters.get("since"), filters.get("until"))
-    if username := filters.get("person"):
-        person = Person.objects.filter(username=username).first()
-        entries = entries.about_person(person.pk) if person else entries.none()
-    if number := filters.get("customer"):
-        entries = entries.of_customer(normalising.digits(number))
-    if emergency := filters.get("emergency"):
-        entries = entries.of_emergency(int(emergency))
-    if kind := filters.get("kind"):
-        entries = entries.filter(kind=kind)
-    if story := filters.get("story"):
-        entries = entries.of_story(str(story))
-    return entries
+def names(entry: LogEntry) -> dict[str, str]:
+    """What the emergency and the contract of the entry are called today, where they are still there."""
+    emergency = entry.emergency_id and Emergency.objects.filter(pk=entry.emergency_id).first()
+    contract = entry.contract_id and DelegationContract.objects.filter(pk=entry.contract_id).first()
+    return {name: str(one) for name, one in (("emergency", emergency), ("contract", contract)) if one}
 
 
-def emergencies_to_choose() -> list[tuple[int, str]]:
-    """The last hundred emergencies, for the filter."""
-    return [(e.pk, f"{e.name} ({e.declared_at:%Y-%m-%d})") for e in Emergency.objects.all()[:100]]
+@transaction.atomic
+def latest(reader: Person) -> dict[str, list[Line]]:
+    """The latest denials and disclosures, for the auditor's first page; read, so in the history itself."""
+    lines = {
+        name: [readable(entry) for entry in shown(reader, {"kind": kind}, most=LATEST)]
+        for name, kind in (("denials", LogEntry.Kind.DENIAL), ("disclosures", LogEntry.Kind.DISCLOSURE))
+    }
+    recording.decision(
+        "history.latest_read", actor=reader, detail={"shown": sum(len(some) for some in lines.values())}
+    )
+    return lines
 
 
 def readable(entry: LogEntry) -> Line:
@@ -127,6 +140,8 @@ def _words(entry: LogEntry) -> dict[str, Any]:
         words["inquiry_kind"] = dict(Inquiry.Kind.choices).get(kind, kind)
     if outcome := detail.get("outcome"):
         words["outcome"] = dict(Inquiry.Outcome.choices).get(outcome, outcome)
+    if "filters" in detail:
+        words["filters"] = in_words(detail["filters"])
     fields = _joined(str(FIELD_LABELS.get(name, name)) for name in in_table_order(entry.fields))
     return _Missing(
         words,

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from audit import publishing, sealing
+from audit import errands, publishing, sealing
 
 
 @shared_task
@@ -10,3 +10,9 @@ def seal() -> None:
     """Seals what waits, and sends the heads outside. Beat repeats it."""
     sealing.seal_what_waits()
     publishing.send_heads()
+
+
+@shared_task
+def do_errands() -> None:
+    """Does the errands that wait. Asked for by whoever asks for one, and by beat, for a message may be lost."""
+    errands.do_what_waits()

@@ -1,44 +1,90 @@
-"""Pages of the history."""
+"""Pages of the history: parse, call one rule, render."""
 
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+import json
+from urllib.parse import urlencode
 
-from audit import reading
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from access import policy
+from audit import changes, errands, exporting, filters, reading
 from audit.events import BASES
+from audit.exporting import Format
 from audit.forms import HistoryFilter
+from audit.models import Errand
+from audit.tasks import do_errands
 from customers.disclosure import FIELD_LABELS
 
 
 def history(request: HttpRequest) -> HttpResponse:
     """The history in pieces, filtered; the filters travel in the URL, so that a view can be kept."""
-    form = HistoryFilter(request.GET or None, emergencies=reading.emergencies_to_choose())
-    valid = not form.is_bound or form.is_valid()
-    filters = form.cleaned_data if form.is_bound and valid else {}
-    after = request.GET.get("after", "")
-    page = reading.page(request.user, filters, int(after) if after.isascii() and after.isdigit() else None)
-    query = request.GET.copy()
-    query.pop("after", None)
+    form = HistoryFilter(request.GET, reader=request.user)
+    wanted = form.filters()
+    page = None
+    if wanted is not None:
+        page = reading.page(request.user, wanted, filters.mark_of_text(request.GET.get("after", "")))
+    query = _query(request)
     context = {
         "form": form,
-        "lines": page.lines if valid else [],
-        "next_after": page.next_after if valid else None,
-        "query": query.urlencode(),
-        "filtered": valid and any(filters.values()),
+        "page": page,
+        "query": urlencode(query),
+        "set_filters": [
+            (label, value, urlencode({key: one for key, one in query.items() if key != name}))
+            for name, label, value in (form.set_filters() if wanted else [])
+        ],
+        "formats": Format.choices if policy.may_open(request.user, "portal:export_history") else [],
     }
     return render(request, "portal/history.html", context)
 
 
 def entry(request: HttpRequest, pk: int) -> HttpResponse:
-    """One entry, whole, with the rest of its story."""
-    one = reading.entry(request.user, pk)
-    if one is None:
+    """One entry, whole, with its story."""
+    opened = reading.entry(request.user, pk)
+    if opened is None:
         raise Http404
-    story = reading.visible_to(request.user).of_story(one.cid).order_by("pk")[: reading.PAGE]
+    one = opened.line.entry
     context = {
-        "line": reading.readable(one),
+        "line": opened.line,
         "fields": [FIELD_LABELS.get(name, name) for name in reading.in_table_order(one.fields)],
         "basis": BASES.get(one.basis, one.basis),
-        "changes": (one.changes or {}).items(),
-        "story": [reading.readable(e) for e in story if e.pk != one.pk],
+        "changes": changes.of(one),
+        "named": reading.names(one),
+        "story": opened.story,
+        "more": opened.more,
+        "whole": json.dumps(exporting.record(one), ensure_ascii=False, indent=2),
     }
     return render(request, "portal/history_entry.html", context)
+
+
+@require_POST
+def export(request: HttpRequest) -> HttpResponse:
+    """What the filters show as a file: as it is made, or by an errand, for a sheet is whole only at its end."""
+    form = HistoryFilter(request.GET, reader=request.user)
+    wanted = form.filters()
+    format = request.POST.get("format", "")
+    if wanted is None or format not in Format.values:
+        return redirect(f"{reverse('portal:history')}?{urlencode(_query(request))}")
+    begun = exporting.begin(request.user, wanted, Format(format))
+    if begun.format == Format.XLSX:
+        errand = errands.ask(Errand.Kind.EXPORT, request.user, begun.as_json())
+        do_errands.delay_on_commit()
+        return redirect("portal:errand", errand.pk)
+    return file_response(begun.pieces(), begun.format)
+
+
+def file_response(pieces, format: Format) -> StreamingHttpResponse:
+    """A file of the history to keep."""
+    name = f"history-{timezone.localdate()}.{format.value}"
+    return StreamingHttpResponse(
+        pieces,
+        content_type=exporting.CONTENT_TYPES[format],
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _query(request: HttpRequest) -> dict[str, str]:
+    """The filters as they came in the URL, without the empty ones and the place to go on from."""
+    return {key: value for key, value in request.GET.items() if value and key != "after"}

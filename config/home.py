@@ -9,7 +9,7 @@ from access.forms import HelpForm
 from access.models import DelegationContract, Emergency, Request
 from access.people import Role
 from access.roles import ROLES
-from audit.reading import readable, visible_to
+from audit import reading
 
 
 def home(request: HttpRequest) -> HttpResponse:
@@ -60,9 +60,4 @@ def _administrator(person) -> dict:
 
 
 def _auditor(person) -> dict:
-    entries = visible_to(person)
-    return {
-        "summaries": summaries.waiting_for(person),
-        "denials": [readable(e) for e in entries.denials().newest_first()[:5]],
-        "disclosures": [readable(e) for e in entries.disclosures().newest_first()[:5]],
-    }
+    return {"summaries": summaries.waiting_for(person), **reading.latest(person)}

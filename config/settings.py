@@ -206,6 +206,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5 * SWEEP_SECONDS,
         "options": {"expires": 30},
     },
+    "errands": {
+        "task": "audit.tasks.do_errands",
+        "schedule": 5 * SWEEP_SECONDS,
+        "options": {"expires": 30},
+    },
     "email": {
         "task": "access.tasks.email_notices",
         "schedule": 5 * SWEEP_SECONDS,

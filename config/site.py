@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from access import admin as access_admin
 from access import models as access
 from access.views import board, contracts, emergencies, inquiries, requests
+from audit import errand_views
 from audit import views as audit_views
 from config import home
 from customers import admin as customers_admin
@@ -100,6 +101,10 @@ class Portal(admin.AdminSite):
             # the history
             path("history/", audit_views.history, name="history"),
             path("history/<int:pk>/", audit_views.entry, name="history_entry"),
+            path("history/export/", audit_views.export, name="export_history"),
+            path("errands/", errand_views.errands, name="errands"),
+            path("errands/<int:pk>/", errand_views.errand, name="errand"),
+            path("errands/<int:pk>/file/", errand_views.file, name="errand_file"),
         ]
         kept_by_hand = [
             path(f"registers/{model._meta.model_name}/", include(model_admin.urls))

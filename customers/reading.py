@@ -235,7 +235,7 @@ def who_has_seen(person: Person, pk: int) -> tuple[str, QuerySet]:
         raise Denied("customer_unknown")
     number = row["shown_supply_point_number"]
     recording.decision("customer.who_saw", actor=person, supply_point_number=number, customer_id=pk)
-    return number, LogEntry.objects.disclosures().of_customer(number).order_by("-pk")
+    return number, LogEntry.objects.disclosures().of_customer(number).newest_first()
 
 
 @transaction.atomic

@@ -7,6 +7,7 @@ It knows neither customers nor access: it keeps numbers and names as they were w
 happened, not foreign keys that a later change could bend.
 """
 
+from datetime import datetime
 from typing import Self
 
 from auditlog.models import AbstractLogEntry, LogEntryManager
@@ -20,6 +21,9 @@ from django.utils.translation import gettext_lazy as _
 
 from audit import acting
 
+#: Where an entry stands in the order of time: its time, and its id among those of the same time.
+Mark = tuple[datetime, int]
+
 
 class LogEntryQuerySet(models.QuerySet):
     def newest_first(self) -> Self:
@@ -27,6 +31,16 @@ class LogEntryQuerySet(models.QuerySet):
 
     def oldest_first(self) -> Self:
         return self.order_by("timestamp", "pk")
+
+    def before(self, mark: Mark) -> Self:
+        """Entries earlier than the mark. The time is compared twice, so that an index begins there."""
+        time, pk = mark
+        return self.filter(Q(timestamp__lt=time) | Q(pk__lt=pk), timestamp__lte=time)
+
+    def after(self, mark: Mark) -> Self:
+        """Entries later than the mark."""
+        time, pk = mark
+        return self.filter(Q(timestamp__gt=time) | Q(pk__gt=pk), timestamp__gte=time)
 
     def disclosures(self) -> Self:
         return self.filter(kind=LogEntry.Kind.DISCLOSURE)
@@ -41,9 +55,13 @@ class LogEntryQuerySet(models.QuerySet):
         """What is written about the object itself."""
         return self.filter(content_type=ContentType.objects.get_for_model(one), object_pk=str(one.pk))
 
-    def about_person(self, person_id: int) -> Self:
-        """What the person did, and what was done about the person."""
-        return self.filter(Q(actor_id=person_id) | Q(subject_id=person_id))
+    def by_person(self, person_id: int) -> Self:
+        """What the person did."""
+        return self.filter(actor_id=person_id)
+
+    def done_to_person(self, person_id: int) -> Self:
+        """What others did about the person."""
+        return self.filter(subject_id=person_id).exclude(actor_id=person_id)
 
     def of_emergency(self, emergency_id: int) -> Self:
         return self.filter(emergency_id=emergency_id)
@@ -126,6 +144,7 @@ class LogEntry(AbstractLogEntry):
         permissions = [
             ("read_history", "Can read the history"),
             ("see_who_saw", "Can see who has seen a customer that they may open"),
+            ("export_history", "Can take the history away as a file"),
         ]
         # Each filter of the history has its index, in the order in which the history is read; a column
         # that most entries leave empty is indexed where it is not.
@@ -173,6 +192,10 @@ class LogEntry(AbstractLogEntry):
 
     def __str__(self) -> str:
         return f"{self.pk} {self.kind} {self.event}"
+
+    @property
+    def mark(self) -> Mark:
+        return self.timestamp, self.pk
 
     def save(self, *args, **kwargs) -> None:
         """Writes a new entry, signed with who is acting. An entry is never written twice."""

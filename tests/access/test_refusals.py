@@ -13,7 +13,7 @@ from access.errors import REASONS, Denied
 from access.middleware import PolicyGate
 from access.models import AreaUserPermission, Grant, Inquiry, Request
 from access.pages import PAGES
-from audit.models import LogEntry
+from audit.models import Errand, LogEntry
 from customers import keys
 from tests.world import HANAKO, TARO
 
@@ -195,6 +195,11 @@ def account_closed(scene):
     return PolicyGate(lambda request: None).process_exception(request, denied.value)
 
 
+def errand_not_yours(scene):
+    errand = Errand.objects.create(kind="export", asked_by=scene.world.supervisor)
+    return scene.ask(f"/errands/{errand.pk}/", who="auditor")
+
+
 def history_not_yours(scene):
     scene.world.declare()
     scene.world.contract.contractgrouppermission_set.filter(permission__codename="review_contract").delete()
@@ -223,7 +228,7 @@ SCENES = [
     role, unlisted_page, no_emergency, no_grant, grant_revoked, grant_over, contract_not_in_force,
     not_on_roster, not_ready, no_area, no_inquiry, inquiry_not_yours, inquiry_over, item_not_delegated,
     customer_unknown, contract_not_yours, area_not_yours, second_person, history_not_yours,
-    too_fast, stopped, not_your_customers, account_closed,
+    too_fast, stopped, not_your_customers, account_closed, errand_not_yours,
 ]  # fmt: skip
 
 

@@ -30,7 +30,7 @@ PLACEHOLDER = re.compile(r"%\(\w+\)[sd]")
 #: What betrays the other language on a page, once people's own words are taken out.
 FOREIGN = {"ja": re.compile(r"[A-Za-z]{2,}"), "en": re.compile(r"[ぁ-ゖァ-ヺ一-鿿々「」。、]+")}
 #: Written alike in both languages.
-ALIKE = {"kWh", "kVA", "kW", "JIS X 0402", "ID", "CSV", "UTF-8", "CP932", "SHA-256"}
+ALIKE = {"kWh", "kVA", "kW", "JIS X 0402", "ID", "CSV", "UTF-8", "CP932", "SHA-256", "JSON Lines", "XLSX"}
 #: Django's own, without a translation: what its icons are called, a list's codes where it is only read.
 AS_DJANGO_HAS_IT = {"Search", "True", "False", ", ".join(DELEGABLE_ITEMS)}
 
@@ -137,7 +137,7 @@ class Spoken(HTMLParser):
         silent = tag in ("script", "style") or attributes.get("lang", self.language) != self.language
         if not silent and not any(self._silent):
             self.words += [attributes[name] for name in self.ATTRIBUTES if name in attributes]
-            if attributes.get("type") == "submit" and "value" in attributes:
+            if tag == "input" and attributes.get("type") == "submit" and "value" in attributes:
                 self.words.append(attributes["value"])
         if tag not in self.EMPTY:
             self._silent.append(silent)

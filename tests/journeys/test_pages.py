@@ -12,7 +12,8 @@ import pytest
 
 from access import accounts, inquiries, lifecycle
 from access.models import DelegationContract, Emergency, Inquiry, RosterEntry, Summary
-from audit.models import LogEntry
+from audit import errands, exporting
+from audit.models import Errand, LogEntry
 from customers import keys, reading
 from tests.journeys.conftest import wait_for
 from tests.world import HANAKO
@@ -54,6 +55,8 @@ def addresses(portal) -> dict[str, list[str]]:
     def opened(person, inquiry_id=None) -> str:
         return f"/customers/{keys.make(person, hanako, inquiry_id)}/"
 
+    wanted = exporting.begin(world.auditor, {"kind": "denial"}, exporting.Format.XLSX).as_json()
+    errand = errands.ask(Errand.Kind.EXPORT, world.auditor, wanted)
     contract = world.contract.pk
     return {
         "contractor": ["/", "/inquiries/", "/inquiries/new/", f"/inquiries/{inquiry.pk}/", "/items/"]
@@ -72,6 +75,10 @@ def addresses(portal) -> dict[str, list[str]]:
             "/",
             "/history/",
             "/history/?kind=disclosure",
+            f"/history/?emergency={emergency.pk}&role=contractor&order=oldest",
+            f"/history/{LogEntry.objects.filter(event='grant.given').latest('pk').pk}/",
+            "/errands/",
+            f"/errands/{errand.pk}/",
             f"/history/{LogEntry.objects.latest('pk').pk}/",
             "/emergencies/",
             f"/emergencies/{over.pk}/summary/",
@@ -154,3 +161,14 @@ def test_the_readmes_pictures(addresses, visit):
     auditor = visit("auditor", width=1200)
     auditor.goto("/history/")
     auditor.screenshot(path=PICTURES / "history.png", clip={"x": 0, "y": 0, "width": 1200, "height": 860})
+
+
+def test_a_sheet_of_the_history_is_asked_for_made_by_a_worker_and_downloaded(addresses, visit):
+    page = visit("auditor", language="en")
+    page.goto("/history/?kind=disclosure")
+    page.click("button[value=xlsx]")
+    page.wait_for_selector("text=Download")  # the page asked by itself
+    with page.expect_download() as download:
+        page.click("text=Download")
+    assert download.value.suggested_filename.endswith(".xlsx")
+    assert page.locator("#errand").get_attribute("hx-get") is None

@@ -1,0 +1,297 @@
+"""What a filter shows of the history as a file: CSV and JSON Lines as they are read, XLSX made by a worker.
+
+A file is read piece by piece, each in a transaction of its own: a file of millions needs no more memory
+than one piece, a slow reader holds nothing up, and whoever may no longer gets no further piece. That an
+export began is in the history before its first byte leaves; what the file was, with its hash, at its end.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection, models, transaction
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from openpyxl import Workbook
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+from access import policy
+from access.errors import Denied, Unfit
+from access.people import Person, Role
+from audit import filters as by
+from audit import recording
+from audit.events import BASES
+from audit.models import LogEntry, Mark
+from audit.reading import in_table_order, readable
+from customers.cells import cell
+from customers.disclosure import FIELD_LABELS
+
+#: Entries in a piece.
+CHUNK = 1000
+#: What a sheet holds beside its header line. Source: Excel's limit of 1,048,576 rows.
+MOST_ROWS = 1_048_575
+JAPAN = ZoneInfo("Asia/Tokyo")
+
+
+class Format(models.TextChoices):
+    CSV = "csv", "CSV"
+    JSONL = "jsonl", "JSON Lines"
+    XLSX = "xlsx", "XLSX"
+
+
+CONTENT_TYPES = {
+    Format.CSV: "text/csv; charset=utf-8",
+    Format.JSONL: "application/jsonl; charset=utf-8",
+    Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+#: Columns of a file for people, and what each holds of an entry; in the language of who asked.
+# fmt: off
+COLUMNS: dict[Any, Callable[[LogEntry], Any]] = {
+    gettext_lazy("Time"):                       lambda entry: _time(entry),
+    gettext_lazy("In words"):                   lambda entry: readable(entry).sentence,
+    gettext_lazy("Kind"):                       lambda entry: entry.get_kind_display(),
+    gettext_lazy("Event"):                      lambda entry: entry.event,
+    gettext_lazy("Reason"):                     lambda entry: entry.reason,
+    gettext_lazy("Username"):                   lambda entry: entry.actor_username,
+    gettext_lazy("Person"):                     lambda entry: entry.actor_name,
+    gettext_lazy("Role"):                       lambda entry: dict(Role.choices).get(entry.actor_role, entry.actor_role),
+    gettext_lazy("Organisation"):               lambda entry: entry.actor_organization,
+    gettext_lazy("Supply point number"):        lambda entry: entry.supply_point_number,
+    gettext_lazy("Service area"):               lambda entry: entry.area_code,
+    gettext_lazy("Items"):                      lambda entry: _(", ").join(str(FIELD_LABELS.get(name, name)) for name in in_table_order(entry.fields)),
+    gettext_lazy("Basis"):                      lambda entry: BASES.get(entry.basis, entry.basis),
+    gettext_lazy("Emergency"):                  lambda entry: entry.emergency_id,
+    gettext_lazy("Contract"):                   lambda entry: entry.contract_id,
+    gettext_lazy("Grant"):                      lambda entry: entry.grant_id,
+    gettext_lazy("Inquiry"):                    lambda entry: entry.inquiry_id,
+    gettext_lazy("Correlation id"):             lambda entry: entry.cid,
+    gettext_lazy("Address on the network"):     lambda entry: entry.remote_addr,
+    gettext_lazy("Entry"):                      lambda entry: entry.pk,
+}
+# fmt: on
+
+
+def record(entry: LogEntry) -> dict[str, Any]:
+    """The whole entry for programs, and as it stands: codes, and nothing neutralised."""
+    return {
+        "id": entry.pk,
+        "time": _time(entry),
+        "sentence": readable(entry).sentence,
+        "kind": entry.kind,
+        "event": entry.event,
+        "reason": entry.reason,
+        "person": {
+            "id": entry.actor_id,
+            "username": entry.actor_username,
+            "name": entry.actor_name,
+            "role": entry.actor_role,
+            "organization": entry.actor_organization,
+        },
+        "subject": entry.subject_id,
+        "object": _object(entry),
+        "supply_point_number": entry.supply_point_number,
+        "area": entry.area_code,
+        "fields": entry.fields,
+        "basis": entry.basis,
+        "emergency": entry.emergency_id,
+        "contract": entry.contract_id,
+        "grant": entry.grant_id,
+        "inquiry": entry.inquiry_id,
+        "story": entry.cid,
+        "address": entry.remote_addr,
+        "changes": entry.changes,
+        "detail": entry.additional_data,
+    }
+
+
+@dataclass
+class Export:
+    """An export that has begun. rows: entries handed out so far; sha256: once all of them are."""
+
+    person: Person
+    format: Format
+    filters: dict[str, Any]
+    bound: Mark
+    language: str
+    rows: int = 0
+    sha256: str = ""
+
+    def batches(self) -> Iterator[list[LogEntry]]:
+        """The entries, a piece at a time. To be read outside any transaction; raises Denied midway."""
+        beyond = None
+        while True:
+            with transaction.atomic(durable=True):
+                # Asked anew of the stored person, whose row is locked: who closes the account waits for
+                # this piece, and it is the last one
+                stored = Person.objects.select_for_update(of=("self",), no_key=True)
+                person = stored.select_related("organization").get(pk=self.person.pk)
+                policy.check_may_export_history(person)
+                found = by.shown(person, self.filters, most=CHUNK, beyond=beyond, bound=self.bound)
+            if not found:
+                return
+            self.rows += len(found)
+            beyond = found[-1].mark
+            yield found
+
+    def pieces(self) -> Iterator[bytes]:
+        """The bytes of a CSV or JSON Lines file. Read to the end, they are in the history with their hash."""
+        digest = sha256()
+        for piece in self._written():
+            digest.update(piece)
+            yield piece
+        self.finish(digest.hexdigest())
+
+    def _written(self) -> Iterator[bytes]:
+        write = _csv if self.format == Format.CSV else _jsonl
+        with translation.override(self.language):
+            head = "\ufeff".encode() + _lines([[str(name) for name in COLUMNS]])
+        if self.format == Format.CSV:
+            yield head
+        for entries in self.batches():
+            # Not around the yield: between two pieces the thread speaks what it spoke before
+            with translation.override(self.language):
+                piece = write(entries)
+            yield piece
+
+    def finish(self, digest: str) -> None:
+        self.sha256 = digest
+        recording.decision(
+            "history.exported",
+            actor=self.person,
+            detail={
+                "filters": by.as_json(self.filters),
+                "format": self.format.label,
+                "rows": self.rows,
+                "sha256": digest,
+            },
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """What a worker needs to go on with it."""
+        return {
+            "filters": by.as_json(self.filters),
+            "bound": by.mark_as_text(self.bound),
+            "language": self.language,
+        }
+
+
+@transaction.atomic
+def begin(person: Person, filters: dict[str, Any], format: Format) -> Export:
+    """Begins an export of what the filters show at this moment; that it began is in the history.
+
+    Raises Denied where the person may export nothing.
+    """
+    policy.check_may_export_history(person)
+    begun = recording.decision(
+        "history.export_begun",
+        actor=person,
+        detail={"filters": by.as_json(filters), "format": format.label},
+    )
+    begun.refresh_from_db(fields=["timestamp"])
+    return Export(person, format, filters, begun.mark, translation.get_language() or "ja")
+
+
+def write_workbook(
+    person: Person,
+    wanted: dict[str, Any],
+    progress: Callable[[int, int], None],
+    write: Callable[[bytes], Any],
+) -> dict[str, Any]:
+    """The errand of an XLSX file, begun by `begin`: writes it and returns what it is.
+
+    Raises Unfit where it has more rows than a sheet, and Denied where the person may no longer.
+    """
+    bound = by.mark_of_text(wanted["bound"])
+    assert bound
+    export = Export(person, Format.XLSX, by.of_json(wanted["filters"]), bound, wanted["language"])
+    total = _checked_total(export)
+    progress(0, total)
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("history")
+    sheet.freeze_panes = "A2"
+    sheet.append([str(name) for name in COLUMNS])
+    for entries in export.batches():
+        for entry in entries:
+            sheet.append([ILLEGAL_CHARACTERS_RE.sub("�", cell(value(entry))) for value in COLUMNS.values()])
+        progress(export.rows, total)
+    file = _Hashed(write)
+    book.save(file)
+    export.finish(file.digest.hexdigest())
+    reviewed = policy.contracts_to_review(person).values_list("pk", flat=True)
+    return {"rows": export.rows, "sha256": export.sha256, "contracts": sorted(reviewed)}
+
+
+class _Hashed:
+    """What a zip file is written to from beginning to end, without going back."""
+
+    def __init__(self, write: Callable[[bytes], Any]):
+        self.digest = sha256()
+        self._write = write
+
+    def write(self, piece: bytes) -> int:
+        self.digest.update(piece)
+        self._write(piece)
+        return len(piece)
+
+    def flush(self) -> None:
+        """Nothing waits here."""
+
+
+def _checked_total(export: Export) -> int:
+    """How many rows there will be; raises Unfit where a sheet does not hold them."""
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = '10min'")
+        total = by.how_many(export.person, export.filters, most=MOST_ROWS + 1, bound=export.bound)
+    if total > MOST_ROWS:
+        raise Unfit(
+            ngettext(
+                "A sheet holds %(most)d row. Take CSV, or narrow the filters.",
+                "A sheet holds %(most)d rows. Take CSV, or narrow the filters.",
+                MOST_ROWS,
+            )
+            % {"most": MOST_ROWS}
+        )
+    return total
+
+
+def check_may_have(person: Person, outcome: dict[str, Any]) -> None:
+    """Raises Denied unless the person may (still) have a file that a worker made for them."""
+    policy.check_may_export_history(person)
+    reviewed = set(policy.contracts_to_review(person).values_list("pk", flat=True))
+    for contract in set(outcome["contracts"]) - reviewed:
+        raise Denied("history_not_yours", contract_id=contract)
+
+
+def _object(entry: LogEntry) -> dict[str, str] | None:
+    """What the entry is about: what kind of thing, its key, its name as it was."""
+    if entry.content_type_id is None:
+        return None
+    kind = ContentType.objects.get_for_id(entry.content_type_id)  # from memory: no query an entry
+    return {"type": f"{kind.app_label}.{kind.model}", "id": entry.object_pk, "name": entry.object_repr}
+
+
+def _time(entry: LogEntry) -> str:
+    """The entry's time in Japan, ISO 8601 with the offset."""
+    return entry.timestamp.astimezone(JAPAN).isoformat(timespec="microseconds")
+
+
+def _csv(entries: Iterable[LogEntry]) -> bytes:
+    return _lines([cell(value(entry)) for value in COLUMNS.values()] for entry in entries)
+
+
+def _jsonl(entries: Iterable[LogEntry]) -> bytes:
+    return "".join(json.dumps(record(entry), ensure_ascii=False) + "\n" for entry in entries).encode()
+
+
+def _lines(rows: Iterable[list[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()

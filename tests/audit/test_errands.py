@@ -1,0 +1,196 @@
+"""Errands: each done once, by one worker at a time; begun again where its worker died; its asker's alone."""
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from access import tasks
+from access.errors import Unfit
+from audit import errands, exporting
+from audit.models import Errand, LogEntry, Piece
+from tests import world as worlds
+from tests.audit.test_feed import environment
+from tests.journeys.conftest import wait_for
+
+VERIFY = Errand.Kind.VERIFY
+
+
+@pytest.fixture
+def asked(world, monkeypatch):
+    """What the errand of this test's kind did, and a way to ask for one."""
+    seen = []
+
+    def ask(does=lambda person, wanted, progress, write: {}) -> Errand:
+        def done(person, wanted, progress, write):
+            seen.append(wanted)
+            return does(person, wanted, progress, write)
+
+        monkeypatch.setitem(errands.KINDS, VERIFY, done)
+        return errands.ask(VERIFY, world.auditor, {"n": Errand.objects.count()})
+
+    ask.seen = seen
+    return ask
+
+
+@pytest.mark.django_db
+def test_errands_are_done_in_their_order_and_once(asked):
+    first, second = asked(), asked()
+    assert errands.do_what_waits() == 2
+    assert errands.do_what_waits() == 0
+    assert asked.seen == [{"n": 0}, {"n": 1}]
+    for errand in (first, second):
+        errand.refresh_from_db()
+        assert errand.finished_at
+        assert errand.outcome == {}
+
+
+@pytest.mark.django_db
+def test_a_file_is_cut_into_pieces_of_a_mebibyte(asked):
+    content = os.urandom(2_500_000)
+
+    def does(person, wanted, progress, write):
+        for start in range(0, len(content), 700_000):
+            write(content[start : start + 700_000])
+        return {}
+
+    errand = asked(does)
+    errands.do_what_waits()
+    pieces = [bytes(piece.content) for piece in errand.pieces.all()]
+    assert [len(piece) for piece in pieces] == [2**20, 2**20, 2_500_000 - 2**21]
+    assert b"".join(pieces) == content
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("error", [Unfit("too much"), ZeroDivisionError()])
+def test_what_cannot_be_done_says_so_and_is_not_tried_for_ever(asked, error):
+    def does(person, wanted, progress, write):
+        write(bytes(2**20))
+        raise error
+
+    errand = asked(does)
+    errands.do_what_waits()
+    errand.refresh_from_db()
+    assert errand.failed
+    assert errand.finished_at
+    assert not Piece.objects.exists()
+    assert errands.do_what_waits() == 0
+
+
+@pytest.mark.django_db
+def test_a_trouble_of_the_database_is_tried_again(asked):
+    troubles = [OperationalError("gone")]
+
+    def does(person, wanted, progress, write):
+        if troubles:
+            raise troubles.pop()
+        return {"at": "last"}
+
+    errand = asked(does)
+    with pytest.raises(OperationalError):
+        errands.do_what_waits()
+    errand.refresh_from_db()
+    assert not errand.finished_at
+    errands.do_what_waits()
+    errand.refresh_from_db()
+    assert errand.outcome == {"at": "last"}
+
+
+@pytest.mark.django_db
+def test_an_errand_is_done_as_who_asked_in_the_story_of_the_asking(world, asked):
+    def does(person, wanted, progress, write):
+        exporting.recording.decision("demo.loaded", detail={"customers": 1})
+        return {}
+
+    errand = asked(does)
+    errands.do_what_waits()
+    entry = LogEntry.objects.get(event="demo.loaded")
+    assert (entry.actor, entry.cid) == (world.auditor, errand.cid)
+
+
+@pytest.mark.django_db
+def test_the_sweep_deletes_files_after_a_day_and_gives_up_what_has_no_end(world, asked):
+    assert errands.clear_away in tasks.STEPS
+    errand = asked(lambda person, wanted, progress, write: write(b"x") or {})
+    errands.do_what_waits()
+    fresh = asked()
+    errands.clear_away()
+    assert errand.pieces.exists()
+    long_ago = timezone.now() - errands.KEPT - timedelta(minutes=1)
+    Errand.objects.filter(pk=errand.pk).update(finished_at=long_ago)
+    Errand.objects.filter(pk=fresh.pk).update(asked_at=long_ago)
+    running = asked()
+    Errand.objects.filter(pk=running.pk).update(asked_at=long_ago, started_at=timezone.now())
+    errands.clear_away()
+    assert not errand.pieces.exists()
+    fresh.refresh_from_db()
+    running.refresh_from_db()
+    assert fresh.failed
+    assert not running.finished_at
+
+
+@pytest.mark.django_db
+def test_an_errand_is_its_askers_alone(world, client_of, asked):
+    errand = asked()
+    errands.do_what_waits()
+    assert client_of(world.auditor).get("/errands/").context["errands"].get() == errand
+    other = type(world.auditor).objects.create(
+        username="auditor02", name="土佐 八重", organization=world.auditor.organization, role="auditor",
+        password=worlds.hashed_password(),
+    )  # fmt: skip
+    client = client_of(other)
+    assert client.get(f"/errands/{errand.pk}/").status_code == 403
+    assert client.get(f"/errands/{errand.pk}/file/").status_code == 403
+    assert list(client.get("/errands/").context["errands"]) == []
+    assert client.get("/errands/0/").status_code == 404
+
+
+# Several workers, on connections of their own
+
+
+def test_one_worker_at_a_time_and_another_leaves_it_alone(committed_database, monkeypatch):
+    world = worlds.build()
+    monkeypatch.setitem(errands.KINDS, VERIFY, lambda *_: {})
+    errands.ask(VERIFY, world.auditor, {})
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [errands.DOING_ERRANDS])
+    assert errands.do_what_waits() == 0
+    other.close()
+    wait_for(lambda: errands.do_what_waits() == 1, "the turn of a worker that is gone")
+
+
+SLOW = """
+import django; django.setup()
+import time
+from audit import errands
+def slow(person, wanted, progress, write):
+    write(bytes(2**20))
+    progress(1, 2)
+    time.sleep(600)
+errands.KINDS["verify"] = slow
+errands.do_what_waits()
+"""
+
+
+def test_what_a_killed_worker_had_begun_is_begun_again(committed_database, monkeypatch):
+    world = worlds.build()
+    errand = errands.ask(VERIFY, world.auditor, {})
+    worker = subprocess.Popen([sys.executable, "-c", SLOW], cwd=settings.BASE_DIR, env=environment())
+    try:
+        wait_for(lambda: Errand.objects.filter(pk=errand.pk, done=1).exists(), "the errand to be under way")
+        assert errands.do_what_waits() == 0, "somebody is at it"
+    finally:
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+    monkeypatch.setitem(errands.KINDS, VERIFY, lambda person, wanted, progress, write: write(b"new") or {})
+    wait_for(lambda: errands.do_what_waits() == 1, "the turn of the worker that was killed")
+    errand.refresh_from_db()
+    assert errand.outcome == {}
+    assert [bytes(piece.content) for piece in errand.pieces.all()] == [b"new"]
