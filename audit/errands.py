@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from access.errors import Denied, Unfit
 from access.people import Person
-from audit import acting, exporting, recording
+from audit import acting, exporting, recording, verifying
 from audit.models import Errand, Piece
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 #: file. It returns the outcome as JSON; raises Unfit or Denied where there is none.
 KINDS: dict[str, Callable[[Person, dict, Callable[[int, int], None], Callable[[bytes], Any]], dict]] = {
     Errand.Kind.EXPORT: exporting.write_workbook,
+    Errand.Kind.VERIFY: verifying.on_errand,
 }
 #: How long a file is kept, and how long an errand that finds no end is begun again.
 KEPT = timedelta(days=1)

@@ -7,13 +7,16 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from audit import proving, sealing, signing
-from audit.models import LogEntry, Seal
+from access.errors import Unfit
+from audit import errands, proving, sealing, signing
+from audit.forms import HistoryFilter
+from audit.models import Errand, LogEntry, Seal
 from audit.proof import key_id
+from audit.tasks import do_errands
 
 #: Seals of one page.
 PAGE = 50
@@ -22,18 +25,8 @@ PAGE = 50
 class TwoSeals(forms.Form):
     """Two seals, the older of which the newer continues."""
 
-    older = forms.IntegerField(label=gettext_lazy("Older seal"), min_value=1, max_value=2**62)
-    newer = forms.IntegerField(label=gettext_lazy("Newer seal"), min_value=1, max_value=2**62)
-
-    def clean(self) -> dict:
-        cleaned = super().clean()
-        older, newer = cleaned.get("older"), cleaned.get("newer")
-        if older and newer and older >= newer:
-            self.add_error("newer", _("Choose a seal that is newer than the other."))
-        for name in ("older", "newer"):
-            if cleaned.get(name) and not Seal.objects.filter(number=cleaned[name]).exists():
-                self.add_error(name, _("There is no such seal."))
-        return cleaned
+    older = forms.IntegerField(label=_("Older seal"), min_value=1, max_value=2**62)
+    newer = forms.IntegerField(label=_("Newer seal"), min_value=1, max_value=2**62)
 
 
 def seals(request: HttpRequest) -> HttpResponse:
@@ -42,36 +35,63 @@ def seals(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
+def verify(request: HttpRequest) -> HttpResponse:
+    """Asks for a verification of the whole history; a worker does it."""
+    errand = errands.ask(Errand.Kind.VERIFY, request.user, {"language": request.LANGUAGE_CODE})
+    do_errands.delay_on_commit()
+    return redirect("portal:errand", errand.pk)
+
+
+@require_POST
 def proof_of_seals(request: HttpRequest) -> HttpResponse:
     """A file that proves that one seal's history continues another's; with bad input the page again."""
     form = TwoSeals(request.POST)
-    if not form.is_valid():
-        return _seals(request, form)
-    older, newer = form.cleaned_data["older"], form.cleaned_data["newer"]
-    return _file(proving.of_seals(request.user, older, newer), f"seals-{older}-{newer}")
+    if form.is_valid():
+        older, newer = form.cleaned_data["older"], form.cleaned_data["newer"]
+        try:
+            return _file(proving.of_seals(request.user, older, newer), f"seals-{older}-{newer}")
+        except Unfit as unfit:
+            form.add_error(unfit.field, str(unfit))
+    return _seals(request, form)
 
 
 @require_POST
 def proof_of_entry(request: HttpRequest, pk: int) -> HttpResponse:
     """A file that proves one entry to be in the newest seal."""
     try:
-        proof = proving.of_entries(request.user, LogEntry.objects.filter(pk=pk), f"#{pk}")
-    except proving.NothingSealed:
-        messages.info(request, _("The entry is not sealed yet: try again in a minute."))
+        return _file(proving.of_entry(request.user, pk), f"entry-{pk}")
+    except LogEntry.DoesNotExist:
+        raise Http404 from None
+    except Unfit as unfit:
+        messages.info(request, str(unfit))
         return redirect("portal:history_entry", pk)
-    return _file(proof, f"entry-{pk}")
+
+
+@require_POST
+def proof_of_history(request: HttpRequest) -> HttpResponse:
+    """A file that proves what the filters show: a customer's entries, an emergency's, a person's."""
+    wanted = HistoryFilter(request.GET, reader=request.user).filters()
+    back = f"{reverse('portal:history')}?{request.GET.urlencode()}"
+    if wanted is None:
+        return redirect(back)
+    try:
+        return _file(proving.of_filtered(request.user, wanted), "history")
+    except Unfit as unfit:
+        messages.info(request, str(unfit))
+        return redirect(back)
 
 
 def public_key(request: HttpRequest) -> HttpResponse:
-    """The public keys that are trusted here, for whoever checks; whoever doubts us has them from elsewhere."""
+    """A public key that is trusted here; whoever doubts us has it from elsewhere too."""
     try:
-        keys = signing.trusted_keys()
+        keys = {key_id(key): key for key in signing.trusted_keys()}
     except signing.NoKey:
         raise Http404 from None
-    wanted = request.GET.get("key", "")
-    found = next((key for key in keys if key_id(key) == wanted), keys[-1])
-    response = HttpResponse(signing.public_pem(found), content_type="application/x-pem-file")
-    response["Content-Disposition"] = f'attachment; filename="seal-key-{key_id(found)}.pub.pem"'
+    name = request.GET.get("key") or next(reversed(keys))
+    if name not in keys:
+        raise Http404
+    response = HttpResponse(signing.public_pem(keys[name]), content_type="application/x-pem-file")
+    response["Content-Disposition"] = f'attachment; filename="seal-key-{name}.pub.pem"'
     return response
 
 
@@ -87,9 +107,10 @@ def _seals(request: HttpRequest, form: TwoSeals) -> HttpResponse:
         "waiting_since": sealing.waiting_since(),
         "is_behind": sealing.is_behind(),
         "published": bool(settings.SEAL_HEADS),
+        "verified": errands.of(request.user).filter(kind=Errand.Kind.VERIFY)[:3],
         "form": form,
     }
-    return render(request, "portal/seals.html", context, status=400 if form.errors else 200)
+    return render(request, "portal/seals.html", context)
 
 
 def _file(proof: dict, name: str) -> HttpResponse:

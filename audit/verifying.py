@@ -11,16 +11,20 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from audit import archiving, canonical, publishing
+from access import policy
+from access.errors import Unfit
+from access.people import Person
+from audit import archiving, canonical, publishing, recording
 from audit.models import Node, Seal, SealedEntry, Unsealed
 from audit.proof import NotProven, SignedHead, check_head, leaf_hash, node_hash
 from audit.sealing import LATE, read_entries
-from audit.signing import trusted_keys
+from audit.signing import NoKey, trusted_keys
 from audit.tree import FAN, HistoryTree
 
 #: Leaves read at once.
@@ -137,6 +141,26 @@ def verify(
         except archiving.NotArchived as why:
             outcome.add("archive_differs", why=str(why))
     return outcome
+
+
+def on_errand(
+    person: Person, wanted: dict, progress: Callable[[int, int], None], write: Callable[[bytes], Any]
+) -> dict:
+    """Verifies the whole history for an auditor who asked for it; what came of it is in the history.
+
+    Returns the outcome as JSON. Raises Denied, or Unfit where there is no key to check with.
+    """
+    policy.check_may(person, "audit.read_history")
+    try:
+        outcome = verify(progress=progress)
+    except NoKey as error:
+        raise Unfit(str(error)) from None
+    recording.decision(
+        "history.verified" if outcome.ok else "history.not_verified",
+        actor=person,
+        detail={"count": outcome.entries, "seals": outcome.seals, "faults": len(outcome.faults)},
+    )
+    return outcome.as_json()
 
 
 class Walk:

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from access import admin as access_admin
 from access import models as access
 from access.views import board, contracts, emergencies, inquiries, requests
-from audit import errand_views
+from audit import errand_views, seal_views
 from audit import views as audit_views
 from config import home
 from customers import admin as customers_admin
@@ -102,6 +102,12 @@ class Portal(admin.AdminSite):
             path("history/", audit_views.history, name="history"),
             path("history/<int:pk>/", audit_views.entry, name="history_entry"),
             path("history/export/", audit_views.export, name="export_history"),
+            path("history/<int:pk>/proof/", seal_views.proof_of_entry, name="proof_of_entry"),
+            path("history/proof/", seal_views.proof_of_history, name="proof_of_history"),
+            path("seals/", seal_views.seals, name="seals"),
+            path("seals/verify/", seal_views.verify, name="verify"),
+            path("seals/proof/", seal_views.proof_of_seals, name="proof_of_seals"),
+            path("seals/key/", seal_views.public_key, name="public_key"),
             path("errands/", errand_views.errands, name="errands"),
             path("errands/<int:pk>/", errand_views.errand, name="errand"),
             path("errands/<int:pk>/file/", errand_views.file, name="errand_file"),

@@ -1,6 +1,8 @@
 """Reading the history: every kind of entry reads as a sentence, filters find, garbage in them is explained."""
 
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from django.utils import timezone, translation
@@ -19,11 +21,11 @@ from access import (
 )
 from access.models import DelegationContract, Inquiry, Request
 from access.people import Person
-from audit import acting, errands, feed, recording
+from audit import acting, archiving, errands, feed, months, proving, recording, sealing
 from audit import exporting as exports
 from audit import reading as history
 from audit.events import EVENTS
-from audit.models import Errand, LogEntry
+from audit.models import Errand, LogEntry, Unsealed
 from audit.reading import readable
 from customers import exporting, importing, reading
 from customers.models import Customer
@@ -85,6 +87,7 @@ def everything(world, client_of) -> None:
     importing.load(world.administrator, billing_file(), "customers.csv")
     control_room(world)
     the_history_itself(world)
+    seals_and_archives(world)
     world.organizations["other"].save()
     world.areas["37201"].name_kana = "タカマツ"
     world.areas["37201"].save()
@@ -102,6 +105,29 @@ def the_history_itself(world) -> None:
     errand.refresh_from_db()
     errands.take(world.auditor, errand)
     feed.begin(None)
+
+
+def seals_and_archives(world) -> None:
+    """The history is sealed, proven, verified; a month of long ago is archived and dropped."""
+    sealing.seal_what_waits()
+    proving.of_entry(world.auditor, LogEntry.objects.latest("pk").pk)
+    proving.of_filtered(world.auditor, {"kind": "denial"})
+    for _ in range(2):
+        sealing.seal_what_waits()
+        errands.ask(Errand.Kind.VERIFY, world.auditor, {})
+        errands.do_what_waits()
+        Unsealed.objects.get_or_create(
+            entry_id=10**9, defaults={"timestamp": timezone.now() - 2 * sealing.LATE}
+        )
+    proving.of_seals(world.auditor, 1, 2)
+    Unsealed.objects.filter(entry_id=10**9).delete()
+    long_ago = timezone.now() - timedelta(days=366 * 11)
+    months.add(long_ago, long_ago)
+    recording.decision("demo.loaded", detail={"customers": 1}, timestamp=long_ago)
+    sealing.seal_what_waits()
+    (due,) = archiving.what_is_due()
+    with TemporaryDirectory() as folder:
+        archiving.drop(due, archiving.archive(due, Path(folder))[0])
 
 
 def control_room(world) -> None:

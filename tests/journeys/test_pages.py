@@ -12,7 +12,7 @@ import pytest
 
 from access import accounts, inquiries, lifecycle
 from access.models import DelegationContract, Emergency, Inquiry, RosterEntry, Summary
-from audit import errands, exporting
+from audit import errands, exporting, sealing
 from audit.models import Errand, LogEntry
 from customers import keys, reading
 from tests.journeys.conftest import wait_for
@@ -57,6 +57,8 @@ def addresses(portal) -> dict[str, list[str]]:
 
     wanted = exporting.begin(world.auditor, {"kind": "denial"}, exporting.Format.XLSX).as_json()
     errand = errands.ask(Errand.Kind.EXPORT, world.auditor, wanted)
+    sealing.seal_what_waits()
+    verified = errands.ask(Errand.Kind.VERIFY, world.auditor, {})
     contract = world.contract.pk
     return {
         "contractor": ["/", "/inquiries/", "/inquiries/new/", f"/inquiries/{inquiry.pk}/", "/items/"]
@@ -77,7 +79,9 @@ def addresses(portal) -> dict[str, list[str]]:
             "/history/?kind=disclosure",
             f"/history/?emergency={emergency.pk}&role=contractor&order=oldest",
             f"/history/{LogEntry.objects.filter(event='grant.given').latest('pk').pk}/",
+            "/seals/",
             "/errands/",
+            f"/errands/{verified.pk}/",
             f"/errands/{errand.pk}/",
             f"/history/{LogEntry.objects.latest('pk').pk}/",
             "/emergencies/",
