@@ -17,6 +17,7 @@ NAVIGATION = (
     ("portal:emergencies", _("Emergencies")),
     ("portal:access_delegationcontract_changelist", _("Contracts and rosters")),
     ("portal:history", _("History")),
+    ("portal:reviews", _("Reviews")),
     ("portal:import_customers", _("Import customers")),
     ("portal:access_person_changelist", _("People")),
     ("portal:customers_organization_changelist", _("Organisations")),

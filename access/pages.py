@@ -49,7 +49,6 @@ PAGES = {
     "portal:revoke":                              "access.revoke_grant",
     "portal:revoke_person":                       "access.revoke_grant",
     "portal:summary":                             "access.view_summary",
-    "portal:take_up_summary":                     "access.take_up_summary",
     "portal:suspend":                             "access.suspend_contract",
     "portal:lift":                                "access.suspend_contract",
     "portal:train":                               "access.keep_roster",
@@ -71,6 +70,12 @@ PAGES = {
     # the history
     "portal:history":                             "audit.read_history",
     "portal:history_entry":                       "audit.read_history",
+    "portal:reviews":                             "audit.review",
+    "portal:review":                              "audit.review",
+    "portal:mark_entry":                          "audit.review",
+    "portal:add_to_review":                       "audit.review",
+    "portal:sign_off":                            "audit.review",
+    "portal:reopen_review":                       "audit.review",
     # accounts and organisations
     "portal:access_person_changelist":            "access.view_person",
     "portal:access_person_add":                   "access.add_person",

@@ -1,9 +1,9 @@
-"""The filters of the history page."""
+"""The filters of the history page, and what auditors say in a review."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from audit.models import LogEntry
+from audit.models import LogEntry, ReviewedEntry
 
 
 class MomentInput(forms.DateTimeInput):
@@ -40,3 +40,28 @@ class HistoryFilter(forms.Form):
         if since and until and until <= since:
             self.add_error("until", _("Choose a time after the beginning."))
         return cleaned
+
+
+class MarkForm(forms.Form):
+    """What an auditor thinks of an entry."""
+
+    mark = forms.ChoiceField(
+        label=_("Judgement"), choices=ReviewedEntry.Mark.choices, widget=forms.RadioSelect
+    )
+    note = forms.CharField(
+        label=_("Note"),
+        required=False,
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Needed for “Not justified” and “Ask”: who is asked, and what was answered."),
+    )
+    #: When the mark that the auditor saw was made: another one meanwhile is not overwritten unseen.
+    seen = forms.DateTimeField(required=False, widget=forms.HiddenInput)
+
+
+class ConclusionForm(forms.Form):
+    """What a review concludes."""
+
+    conclusion = forms.CharField(
+        label=_("Conclusion"), max_length=2000, widget=forms.Textarea(attrs={"rows": 5})
+    )

@@ -14,7 +14,7 @@ from access.errors import REASONS, Denied
 from access.models import Emergency, Inquiry, Person, Request, Role
 from access.notices import moment
 from audit.events import BASES, EVENTS
-from audit.models import LogEntry
+from audit.models import LogEntry, ReviewedEntry
 from customers import normalising
 from customers.disclosure import FIELD_LABELS
 
@@ -125,6 +125,8 @@ def _words(entry: LogEntry) -> dict[str, Any]:
         words["group"] = dict(Role.choices).get(detail["group"], detail["group"])
     if kind := detail.get("inquiry_kind"):
         words["inquiry_kind"] = dict(Inquiry.Kind.choices).get(kind, kind)
+    if mark := detail.get("mark"):
+        words["mark"] = dict(ReviewedEntry.Mark.choices).get(mark, mark)
     if outcome := detail.get("outcome"):
         words["outcome"] = dict(Inquiry.Outcome.choices).get(outcome, outcome)
     fields = _joined(str(FIELD_LABELS.get(name, name)) for name in in_table_order(entry.fields))

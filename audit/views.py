@@ -3,7 +3,8 @@
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from audit import reading
+from access import policy
+from audit import reading, review
 from audit.events import BASES
 from audit.forms import HistoryFilter
 from customers.disclosure import FIELD_LABELS
@@ -40,5 +41,8 @@ def entry(request: HttpRequest, pk: int) -> HttpResponse:
         "basis": BASES.get(one.basis, one.basis),
         "changes": (one.changes or {}).items(),
         "story": [reading.readable(e) for e in story if e.pk != one.pk],
+        "reviews": review.open_reviews_for(request.user, one)
+        if policy.may(request.user, review.REVIEW)
+        else [],
     }
     return render(request, "portal/history_entry.html", context)

@@ -3,12 +3,13 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from access import answering, granting, inquiries, policy, summaries
+from access import answering, clock, granting, inquiries, policy
 from access.errors import Denied
 from access.forms import HelpForm
 from access.models import DelegationContract, Emergency, Request
 from access.people import Role
 from access.roles import ROLES
+from audit import review
 from audit.reading import readable, visible_to
 
 
@@ -62,7 +63,8 @@ def _administrator(person) -> dict:
 def _auditor(person) -> dict:
     entries = visible_to(person)
     return {
-        "summaries": summaries.waiting_for(person),
+        "reviews": review.for_auditor(person).waiting(),
+        "now": clock.database_now(),
         "denials": [readable(e) for e in entries.denials().newest_first()[:5]],
         "disclosures": [readable(e) for e in entries.disclosures().newest_first()[:5]],
     }

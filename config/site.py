@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from access import admin as access_admin
 from access import models as access
 from access.views import board, contracts, emergencies, inquiries, requests
+from audit import review_views
 from audit import views as audit_views
 from config import home
 from customers import admin as customers_admin
@@ -75,7 +76,6 @@ class Portal(admin.AdminSite):
             path("emergencies/<int:pk>/grant/", emergencies.grant, name="grant"),
             path("emergencies/<int:pk>/revoke/", emergencies.revoke, name="revoke"),
             path("emergencies/<int:pk>/summary/", emergencies.summary, name="summary"),
-            path("emergencies/<int:pk>/summary/take/", emergencies.take_up_summary, name="take_up_summary"),
             path("people/<int:pk>/revoke/", emergencies.revoke_person, name="revoke_person"),
             # contracts and their rosters
             path("contracts/<int:pk>/roster/", contracts.roster, name="roster"),
@@ -100,6 +100,12 @@ class Portal(admin.AdminSite):
             # the history
             path("history/", audit_views.history, name="history"),
             path("history/<int:pk>/", audit_views.entry, name="history_entry"),
+            path("reviews/", review_views.reviews, name="reviews"),
+            path("reviews/<int:pk>/", review_views.review, name="review"),
+            path("reviews/<int:pk>/entries/<int:entry>/", review_views.mark, name="mark_entry"),
+            path("reviews/<int:pk>/add/<int:entry>/", review_views.add, name="add_to_review"),
+            path("reviews/<int:pk>/sign-off/", review_views.sign_off, name="sign_off"),
+            path("reviews/<int:pk>/reopen/", review_views.reopen, name="reopen_review"),
         ]
         kept_by_hand = [
             path(f"registers/{model._meta.model_name}/", include(model_admin.urls))

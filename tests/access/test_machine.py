@@ -24,7 +24,8 @@ from access.clock import database_now
 from access.errors import AlreadyDone, Denied, Unfit
 from access.models import AreaUserPermission, DelegationContract, Grant, Inquiry, Person, Request, RosterEntry
 from access.tasks import sweep
-from audit.models import LogEntry
+from audit import review
+from audit.models import LogEntry, Review
 from customers import reading
 from tests import world as worlds
 from tests.access.model import Contract, Emergency, Model, Waiting
@@ -54,6 +55,7 @@ MOMENTS = {
     "access_request": ("asked_at", "lapses_at", "answered_at"),
     "access_inquiry": ("taken_at",),
     "access_reconciliation": ("right_until",),
+    "audit_review": ("starts_at", "ends_at", "opened_at", "due_at", "signed_off_at"),
 }
 
 
@@ -120,7 +122,7 @@ class Machine(RuleBasedStateMachine):
 
     def _given(self, number: int, contract: str, people) -> None:
         """In the model: granted at once, or waiting for a second supervisor."""
-        if not self.model.contracts[contract].dual:
+        if not self.model.needs_two(contract):
             self.model.give(number, contract, people)
         elif wanted := self.model.to_grant(number, contract, people):
             lapses = min(self.model.now + 1, self.model.emergencies[number].expires)
@@ -149,7 +151,7 @@ class Machine(RuleBasedStateMachine):
         self.extensions += 1
         number, until = self._number(data), self.model.now + length + self.extensions / 200
         may = self.model.may_extend(number, until)
-        dual = any(self.model.contracts[c].dual for c in self.model.running_contracts(number))
+        dual = any(self.model.needs_two(c) for c in self.model.running_contracts(number))
         if self._expect(
             may,
             lambda: lifecycle.extend(
@@ -181,7 +183,7 @@ class Machine(RuleBasedStateMachine):
         one = self.model.emergencies[number]
         fits = self.model.is_open(number) and not one.drill and one.areas != where
         running = self.model.running_contracts(number)
-        alone = where - one.areas and any(self.model.contracts[name].dual for name in running)
+        alone = where - one.areas and any(self.model.needs_two(name) for name in running)
         if self._expect(
             bool(fits and not alone),
             lambda: lifecycle.change_areas(
@@ -354,9 +356,19 @@ class Machine(RuleBasedStateMachine):
         self.model.waiting = {
             pk: one for pk, one in self.model.waiting.items() if one.lapses > self.model.now
         }
+        self.model.sweep()
         assert not Request.objects.lapsed().exists()
 
-    @rule(length=st.sampled_from([1, 2, 5, 11, 13, 25]))
+    @rule(contract=a_contract)
+    def review(self, contract):
+        """An auditor makes every review of the contract that is open."""
+        for one in Review.objects.waiting().filter(contract_id=self.contracts[contract].pk):
+            for entry in one.entries.filter(mark=None):
+                review.mark(self.world.auditor, entry, "justified", "")
+            review.sign_off(self.world.auditor, one, "問題なし")
+        self.model.contracts[contract].reviews.clear()
+
+    @rule(length=st.sampled_from([1, 2, 5, 11, 13, 25, 170]))
     def clock_jumps(self, length):
         """Time passes: everything that happened moves into the past, past the triggers' back."""
         self.model.now += length

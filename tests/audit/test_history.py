@@ -14,14 +14,13 @@ from access import (
     lifecycle,
     rosters,
     session_ends,
-    summaries,
     suspension,
 )
 from access.models import DelegationContract, Inquiry, Request
 from access.people import Person
-from audit import acting, recording
+from audit import acting, recording, review
 from audit.events import EVENTS
-from audit.models import LogEntry
+from audit.models import LogEntry, Review
 from audit.reading import PAGE, readable
 from customers import exporting, importing, reading
 from customers.models import Customer
@@ -87,6 +86,20 @@ def everything(world, client_of) -> None:
     world.areas["37201"].save()
 
 
+def reviewed(world, emergency) -> None:
+    """An auditor makes the review of an emergency, and takes a second look."""
+    review.open_what_is_due()
+    one = Review.objects.get(emergency_id=emergency.pk)
+    entry = LogEntry.objects.of_emergency(emergency.pk).filter(event="grant.given").first()
+    judged = review.add(world.auditor, one, entry)
+    judged = review.mark(world.auditor, judged, "ask", "なぜ付与したのか。")
+    review.mark(world.auditor, judged, "justified", "応援の申請による。", judged.marked_at)
+    for again in ("付与の理由を確かめる。", ""):
+        review.sign_off(world.auditor, one, "問題なし")
+        if again:
+            review.reopen(world.auditor, one, again)
+
+
 def control_room(world) -> None:
     """What supervisors and administrators do on a long night."""
     drill = world.drill()
@@ -99,8 +112,7 @@ def control_room(world) -> None:
     (asked,) = Request.objects.waiting()
     answering.answer(world.supervisor, asked.pk, agree=True)
     lifecycle.end(third, world.supervisor)
-    summaries.sum_up_what_is_over()
-    summaries.take_up(world.auditor, third)
+    reviewed(world, third)
     rosters.train(world.supervisor, world.entry(), timezone.localdate())
     suspension.suspend(world.supervisor, world.contract, "点検")
     suspension.lift(world.supervisor, world.contract)
