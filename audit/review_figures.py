@@ -11,8 +11,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Count, Exists, FloatField, Func, IntegerField, Max, OuterRef, Q, Value
-from django.db.models.functions import Cast, Extract, TruncHour
+from django.db.models import Count, Exists, FloatField, Func, IntegerField, Max, OuterRef, Q, Sum, Value
+from django.db.models.functions import Cast, TruncHour
 
 from access.models import Emergency, Grant
 from access.people import Role
@@ -54,11 +54,6 @@ class Part:
     @property
     def disclosures(self) -> LogEntryQuerySet:
         return self.entries.disclosures().order_by()
-
-    def closings(self, **facts: Any) -> LogEntryQuerySet:
-        """How the inquiry of an entry (of the outer query) was closed, as far as the review knew."""
-        closed = self.entries.filter(event="inquiry.closed", timestamp__lt=self.until, **facts)
-        return closed.filter(inquiry_id=OuterRef("inquiry_id")).order_by()
 
 
 def part_of(review: Review) -> Part:
@@ -153,12 +148,7 @@ def of(part: Part) -> dict[str, Any]:
         **totals,
         "denials": sum(line["denials"] for line in lines),
         "inquiries": part.entries.filter(event="inquiry.taken").order_by().count(),
-        "no_outcome": _count_lookups(part.looked.filter(~Exists(part.closings()))),
-        "not_found": _count_lookups(
-            part.disclosures.filter(
-                Exists(part.closings(additional_data__found=False)), event="customer.opened"
-            )
-        ),
+        **_by_what_became_of_the_inquiry(part),
         "last_disclosure": last.isoformat() if last else None,
         "late": late.count(),
         "late_entry": last_late.pk if last_late else None,
@@ -168,8 +158,27 @@ def of(part: Part) -> dict[str, Any]:
     }
 
 
-def _count_lookups(entries: LogEntryQuerySet) -> int:
-    return entries.aggregate(count=Count("cid", distinct=True))["count"]
+def _by_what_became_of_the_inquiry(part: Part) -> dict[str, int]:
+    """Lookups whose inquiry was not closed (as far as the review knew), or closed as not found.
+
+    A lookup is of one inquiry, so a pass over the entries by inquiry counts each once, and joins nothing.
+    """
+    known = Q(event="inquiry.closed", timestamp__lt=part.until)
+    inquiries = (
+        part.entries.order_by()
+        .values("inquiry_id")
+        .annotate(
+            lookups=Count("cid", distinct=True, filter=Q(kind__in=LOOKED)),
+            opened=Count("cid", distinct=True, filter=Q(event="customer.opened")),
+            closed=Count("pk", filter=known),
+            unfound=Count("pk", filter=known & Q(additional_data__found=False)),
+        )
+    )
+    counted = inquiries.aggregate(
+        no_outcome=Sum("lookups", filter=Q(closed=0), default=0),
+        not_found=Sum("opened", filter=Q(unfound__gt=0), default=0),
+    )
+    return {name: int(count) for name, count in counted.items()}
 
 
 def _lines(part: Part) -> list[dict[str, Any]]:
@@ -234,7 +243,8 @@ def _chart(part: Part, last: datetime | None) -> dict[str, Any]:
     else:
         pieces, end = PIECES, max(part.ends_at + length / 12, last or start, start + timedelta(minutes=1))
     place = Func(
-        Cast(Extract("timestamp", "epoch"), FloatField()),
+        # Not Django's Extract: that would count from a local epoch
+        Func("timestamp", template="EXTRACT(EPOCH FROM %(expressions)s)::float", output_field=FloatField()),
         Cast(Value(start.timestamp()), FloatField()),
         Cast(Value(end.timestamp()), FloatField()),
         Value(pieces),

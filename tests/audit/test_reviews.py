@@ -157,6 +157,19 @@ class TestFigures:
         assert lines["contractor02"]["customers"] == 1
         assert sum(figures["chart"]["counts"]) == 4
 
+    def test_the_chart_puts_a_lookup_where_it_was_and_the_end_where_it_is(self, world):
+        one = over(world)
+        entry = LogEntry.objects.disclosures().get()
+        part = review_figures.of_emergency(
+            one.emergency_id, None, entry.timestamp - timedelta(hours=3), entry.timestamp + timedelta(hours=1),
+            clock.database_now(),
+        )  # fmt: skip
+        chart = review_words.chart(review_figures.of(part))
+        (bar,) = chart.bars
+        assert (bar.count, bar.after_the_end) == (1, False)
+        assert bar.x < 600 * 3 / (4 + 4 / 12) < bar.x + 10
+        assert chart.end == round(600 * 12 / 13, 2)
+
     def test_denials_count_for_the_contracts_people_while_it_lasted(self, world, client_of):
         emergency = world.declare()
         for person in (world.contractor, world.operator):
