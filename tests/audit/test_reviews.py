@@ -398,6 +398,13 @@ class TestSigningOff:
             review.reopen(world.auditor, again, "もう一度")
         assert Notice.objects.filter(kind="review").count() == 2
 
+    def test_the_figures_are_those_of_the_signing_off(self, world):
+        one = over(world)
+        forge(LogEntry.objects.disclosures().get(), timestamp=one.ends_at + timedelta(minutes=1))
+        one = signed_off(world, one)
+        assert one.figures["late"] == 1, "what came after the opening is in them"
+        assert review.figures_now(one) == one.figures
+
     def test_its_figures_stay_and_a_difference_is_said(self, world, client_of):
         one = signed_off(world, over(world))
         client, path = client_of(world.auditor), reverse("portal:review", args=[one.pk])
