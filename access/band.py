@@ -18,6 +18,7 @@ NAVIGATION = (
     ("portal:access_delegationcontract_changelist", _("Contracts and rosters")),
     ("portal:history", _("History")),
     ("portal:seals", _("Seals")),
+    ("portal:reviews", _("Reviews")),
     ("portal:import_customers", _("Import customers")),
     ("portal:access_person_changelist", _("People")),
     ("portal:customers_organization_changelist", _("Organisations")),

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from access import clock, policy
+from access import clock, dual_control, policy
 from access.errors import AlreadyDone, Denied, Unfit
 from access.models import DelegationContract, Emergency, Grant, Person, Request, RosterEntry
 from access.reconcile import reconcile
@@ -47,8 +47,8 @@ def give(
 ) -> Given:
     """Grants an open emergency to the contract's roster, or to those `entries` of it alone, from `now`.
 
-    Whoever is untrained, or holds a running grant in it already, is passed over. Under dual control a
-    request waits for a second supervisor instead. Raises Denied, or AlreadyDone if the emergency is over.
+    Whoever is untrained, or holds a running grant in it already, is passed over. Where it takes two
+    (`dual_control`), a request waits for a second supervisor instead. Raises Denied, or AlreadyDone if the emergency is over.
     """
     policy.check_may(by, "access.give_grant")
     policy.check_may_grant_under(by, [contract])
@@ -64,7 +64,7 @@ def give(
         grants__in=Grant.objects.filter(emergency=emergency, revoked_at=None, ends_at__gt=now)
     )
     not_ready = standing.exclude(pk__in=RosterEntry.objects.ready(now)).count()
-    if contract.dual_control:
+    if dual_control.needs_two(contract, now):
         return Given(waiting=_wait(by, emergency, contract, ready, now), not_ready=not_ready)
     return Given(granted=write(by, emergency, contract, ready, now), not_ready=not_ready)
 

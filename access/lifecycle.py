@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from access import clock, granting, notices, policy
+from access import clock, dual_control, granting, notices, policy
 from access.errors import AlreadyDone, Unfit
 from access.models import DelegationContract, Emergency, Grant, Person, Request, RosterEntry
 from access.reconcile import reconcile
@@ -90,7 +90,7 @@ def extend(by: Person, emergency: Emergency, until: datetime, because: str) -> E
     """Moves the end of an open emergency and of its running grants to `until`, never silently.
 
     No step reaches further from now than the shortest ceiling of the contracts granted in it. Where one
-    of them asks for dual control, the extension waits: the request is returned. Raises Denied,
+    of them takes two supervisors, the extension waits: the request is returned. Raises Denied,
     AlreadyDone if it is over, Unfit for a time that does not fit or without a reason.
     """
     policy.check_may(by, "access.extend_emergency")
@@ -103,7 +103,7 @@ def extend(by: Person, emergency: Emergency, until: datetime, because: str) -> E
     contracts = contracts_running(emergency, now)
     check_extension(emergency, contracts, until, now)
     policy.check_may_grant_under(by, contracts, now)
-    if any(contract.dual_control for contract in contracts):
+    if any(dual_control.needs_two(contract, now) for contract in contracts):
         return granting.ask(
             by,
             Request.Kind.EXTENSION,
@@ -198,10 +198,10 @@ def change_areas(by: Person, emergency: Emergency, areas: Collection[ServiceArea
         raise Unfit(_("Choose at least one area."), "areas")
     if any(area.is_training != emergency.is_drill for area in added):
         raise Unfit(_("A drill has training areas alone, and nothing else has them."), "areas")
-    if added and any(contract.dual_control for contract in contracts_running(emergency, now)):
-        raise Unfit(
-            _("Under dual control no area is added by one supervisor: declare another emergency."), "areas"
-        )
+    for contract in contracts_running(emergency, now) if added else ():
+        if dual_control.needs_two(contract, now):
+            alone = _("Under dual control no area is added by one supervisor: declare another emergency.")
+            raise Unfit(" ".join([alone, *dual_control.why_two(contract, now)]), "areas")
     if not added and not removed:
         raise Unfit(_("These are its areas already."), "areas")
     with disable_auditlog():

@@ -5,7 +5,7 @@ customer or a caller is ever in one.
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from access.models import DelegationContract, Emergency, Grant, Heartbeat, Notice, Person, Request, Role
+from audit.models import Review
 
 #: Kind to the sentence that it reads as; the words are the notice's own.
 # fmt: off
@@ -28,7 +29,10 @@ SENTENCES = {
     "expires_60": gettext_noop("“%(name)s” expires in an hour, at %(until)s. Extend it if it is still needed."),
     "expires_15": gettext_noop("“%(name)s” expires in 15 minutes, at %(until)s. Extend it if it is still needed."),
     "ended":      gettext_noop("“%(name)s” is over. Contractors see no customer any more."),
-    "summary":    gettext_noop("What “%(name)s” came to is summed up, and waits for an auditor."),
+    "review":     gettext_noop("The review of “%(name)s” is open, and due on %(until)s."),
+    "review_half": gettext_noop("Half of the time for the review of “%(name)s” is over. It is due on %(until)s."),
+    "review_due": gettext_noop("The review of “%(name)s” is overdue: it was due on %(until)s."),
+    "review_two": gettext_noop("The review of “%(name)s” is overdue since %(until)s: until it is signed off, a second supervisor agrees to what is granted under “%(contract)s”."),
     "suspended":  gettext_noop("The contract “%(name)s” is suspended, and everything under it has stopped."),
     "waiting":    gettext_noop("A request waits for an answer: %(kind)s, from %(by)s."),
     "password":   gettext_noop("A new password for your account was asked for (%(by)s). If you did not ask for one, say so at once."),
@@ -58,6 +62,8 @@ def tell(people: Iterable[Person], kind: str, about: str, words: dict, path: str
 def sentence(notice: Notice) -> str:
     """The notice in the active language; moments in Japan time."""
     words = dict(notice.words)
+    if "month" in words:
+        words["name"] = formats.date_format(date.fromisoformat(words["month"]), "YEAR_MONTH_FORMAT")
     if "until" in words:
         words["until"] = moment(words["until"])
     if notice.kind == "waiting":
@@ -81,7 +87,10 @@ def supervisors():
 
 def auditors_of(contracts: Iterable[DelegationContract]):
     """The auditors who may review one of the contracts, by object permission of theirs or their group's."""
-    pks = [contract.pk for contract in contracts]
+    return _auditors_of([contract.pk for contract in contracts])
+
+
+def _auditors_of(pks: list[int]):
     held = Q(
         contractuserpermission__content_object__in=pks,
         contractuserpermission__permission__codename="review_contract",
@@ -89,7 +98,11 @@ def auditors_of(contracts: Iterable[DelegationContract]):
         groups__contractgrouppermission__content_object__in=pks,
         groups__contractgrouppermission__permission__codename="review_contract",
     )
-    return Person.objects.filter(held, role=Role.AUDITOR, is_active=True).distinct()
+    return _auditors().filter(held).distinct()
+
+
+def _auditors():
+    return Person.objects.filter(role=Role.AUDITOR, is_active=True)
 
 
 def contracts_of(emergency: Emergency):
@@ -168,6 +181,7 @@ def tell_what_time_asks_for() -> None:
             pk__in=[request.asked_by_id, request.subject_id or 0]
         )
         tell(people, "waiting", f"request {request.pk}", words, reverse("portal:requests"))
+    _tell_of_reviews_that_wait()
 
 
 def _expires_within(emergency: Emergency, minutes: int) -> bool:
@@ -182,12 +196,40 @@ def _tell_who_is_called_for(emergency: Emergency) -> None:
     tell(people, "called", f"emergency {emergency.pk}", _words_of(emergency), reverse("portal:index"))
 
 
-def summed_up(emergency: Emergency) -> None:
-    """Tells supervisors and the contracts' auditors that there is a summary."""
-    path = reverse("portal:summary", args=[emergency.pk])
-    about = f"emergency {emergency.pk}"
-    tell(supervisors(), "summary", about, _words_of(emergency), path)
-    tell(auditors_of(contracts_of(emergency)), "summary", about, _words_of(emergency), path)
+def review_opened(review: Review) -> None:
+    """Tells those who make the review that it is open."""
+    _tell_of("review", review, _auditors_who_make(review))
+
+
+def _tell_of_reviews_that_wait() -> None:
+    """After half of a review's time, and when it is overdue: its auditors, and supervisors if it takes two."""
+    for review in Review.objects.half_over():
+        _tell_of("review_half", review, _auditors_who_make(review))
+    for review in Review.objects.overdue():
+        _tell_of("review_due", review, _auditors_who_make(review))
+    for review in Review.objects.holding_back():
+        _tell_of("review_two", review, supervisors())
+
+
+def _tell_of(kind: str, review: Review, people) -> None:
+    """Tells of the review, once; once more when it has been opened again."""
+    about = f"review {review.pk}" + (f" {review.reopened_at.isoformat()}" if review.reopened_at else "")
+    if Notice.objects.filter(kind=kind, about=about).exists():
+        return  # a review waits for days, and the sweep comes every two seconds
+    words = {"until": review.due_at.isoformat(), "contract": review.contract_title}
+    if review.period:
+        words["month"] = review.period.isoformat()
+    else:
+        words["name"] = review.emergency_name
+    contract = review.contract_id
+    path = reverse("portal:review", args=[review.pk])
+    if kind == "review_two":
+        path = reverse("portal:roster", args=[contract])
+    tell(people, kind, about, words, path)
+
+
+def _auditors_who_make(review: Review):
+    return _auditors() if review.contract_id is None else _auditors_of([review.contract_id])
 
 
 def worker_silent_since():

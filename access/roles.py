@@ -70,14 +70,13 @@ ROLES = (
     ),
     RoleDescription(
         Role.AUDITOR,
-        _("Reads the history, and sees no customer's item that it does not hold."),
+        _("Reads the history and reviews it, and sees no customer's item that it does not hold."),
         OWN_STAFF,
         frozenset(
             {
                 "audit.read_history",
                 "audit.export_history",
-                "access.view_summary",
-                "access.take_up_summary",
+                "audit.review",
                 "access.view_emergency",
                 "access.view_delegationcontract",
             }

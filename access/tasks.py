@@ -5,11 +5,11 @@ import logging
 from celery import shared_task
 from django.db.models.functions import Now
 
-from access import answering, lifecycle, notices, session_ends, stopping, summaries
+from access import answering, lifecycle, notices, session_ends, stopping
 from access.models import Heartbeat
 from access.people import Person, Session
 from access.reconcile import reconcile
-from audit import acting, errands, months
+from audit import acting, errands, months, review
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +26,10 @@ STEPS = (
     session_ends.close_sessions_of_ended_grants,
     answering.let_lapse,
     notices.tell_what_time_asks_for,
-    summaries.sum_up_what_is_over,
     months.add_what_is_missing,
     errands.clear_away,
     _clear_expired_sessions,
+    review.open_what_is_due,
 )
 
 

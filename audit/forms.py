@@ -1,4 +1,4 @@
-"""The filters of the history page."""
+"""The filters of the history page, and what auditors say in a review."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from access import policy
 from access.errors import REASONS
 from access.people import Person, Role
 from audit.filters import FILTERS
-from audit.models import LogEntry
+from audit.models import LogEntry, ReviewedEntry
 from customers import normalising
 from customers.models import Organization, ServiceArea, in_language
 
@@ -142,3 +142,28 @@ class HistoryFilter(forms.Form):
                     value = {str(code): label for code, label in field.choices}.get(str(value), value)
                 chosen.append((name, field.label, value))
         return chosen
+
+
+class MarkForm(forms.Form):
+    """What an auditor thinks of an entry."""
+
+    mark = forms.ChoiceField(
+        label=_("Judgement"), choices=ReviewedEntry.Mark.choices, widget=forms.RadioSelect
+    )
+    note = forms.CharField(
+        label=_("Note"),
+        required=False,
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Needed for “Not justified” and “Ask”: who is asked, and what was answered."),
+    )
+    #: When the mark that the auditor saw was made: another one meanwhile is not overwritten unseen.
+    seen = forms.DateTimeField(required=False, widget=forms.HiddenInput)
+
+
+class ConclusionForm(forms.Form):
+    """What a review concludes."""
+
+    conclusion = forms.CharField(
+        label=_("Conclusion"), max_length=2000, widget=forms.Textarea(attrs={"rows": 5})
+    )

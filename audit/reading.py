@@ -15,7 +15,7 @@ from access.notices import moment
 from audit import recording
 from audit.events import BASES, EVENTS
 from audit.filters import as_json, in_words, mark_as_text, shown, visible_to
-from audit.models import LogEntry, Mark
+from audit.models import LogEntry, Mark, ReviewedEntry
 from customers.disclosure import FIELD_LABELS
 
 PAGE = 50
@@ -138,6 +138,8 @@ def _words(entry: LogEntry) -> dict[str, Any]:
         words["group"] = dict(Role.choices).get(detail["group"], detail["group"])
     if kind := detail.get("inquiry_kind"):
         words["inquiry_kind"] = dict(Inquiry.Kind.choices).get(kind, kind)
+    if mark := detail.get("mark"):
+        words["mark"] = dict(ReviewedEntry.Mark.choices).get(mark, mark)
     if outcome := detail.get("outcome"):
         words["outcome"] = dict(Inquiry.Outcome.choices).get(outcome, outcome)
     if "filters" in detail:

@@ -62,14 +62,20 @@ def disclosures(
 def looked_up(event: str, searched: Iterable[str], basis: Any) -> None:
     """A lookup that disclosed nobody: which fields were asked by, never what was typed.
 
-    basis: by what right, as `access.policy` gave it: person, why, inquiry_id.
+    basis: by what right, as `access.policy` gave it: person, why, inquiry_id, scopes (of one emergency).
+    Of several grants none is named, for nobody was found under one.
     """
+    grants = {(scope.grant_id, scope.contract_id) for scope in basis.scopes}
+    grant_id, contract_id = grants.pop() if len(grants) == 1 else (None, None)
     _signed(
         kind=Kind.LOOKUP,
         event=event,
         actor=basis.person,
         basis=basis.why,
         inquiry_id=basis.inquiry_id,
+        emergency_id=basis.scopes[0].emergency_id,
+        contract_id=contract_id,
+        grant_id=grant_id,
         fields=sorted(searched),
     ).save()
 

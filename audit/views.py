@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from access import policy
-from audit import changes, errands, exporting, filters, reading
+from audit import changes, errands, exporting, filters, reading, review
 from audit.events import BASES
 from audit.exporting import Format
 from audit.forms import HistoryFilter
@@ -55,6 +55,9 @@ def entry(request: HttpRequest, pk: int) -> HttpResponse:
         "story": opened.story,
         "more": opened.more,
         "whole": json.dumps(exporting.record(one), ensure_ascii=False, indent=2),
+        "reviews": review.open_reviews_for(request.user, one)
+        if policy.may(request.user, review.REVIEW)
+        else [],
     }
     return render(request, "portal/history_entry.html", context)
 

@@ -3,13 +3,13 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from access import answering, granting, inquiries, policy, summaries
+from access import answering, clock, granting, inquiries, policy
 from access.errors import Denied
 from access.forms import HelpForm
 from access.models import DelegationContract, Emergency, Request
 from access.people import Role
 from access.roles import ROLES
-from audit import reading
+from audit import reading, review
 
 
 def home(request: HttpRequest) -> HttpResponse:
@@ -60,4 +60,8 @@ def _administrator(person) -> dict:
 
 
 def _auditor(person) -> dict:
-    return {"summaries": summaries.waiting_for(person), **reading.latest(person)}
+    return {
+        "reviews": review.for_auditor(person).waiting(),
+        "now": clock.database_now(),
+        **reading.latest(person),
+    }

@@ -261,6 +261,9 @@ UNSERVED_TOWNS = {
     "38202": ["吉海町", "宮窪町", "伯方町", "上浦町", "大三島町", "関前"],
 }
 EMERGENCY_MAX_HOURS = 72
+# Reviews: days until one is overdue, and a contract is granted by two; entries that are drawn to be judged.
+REVIEW_DAYS = env.int("REVIEW_DAYS", default=14)
+REVIEW_SAMPLE = env.int("REVIEW_SAMPLE", default=20)
 
 LOGGING = {
     "version": 1,

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from access import admin as access_admin
 from access import models as access
 from access.views import board, contracts, emergencies, inquiries, requests
-from audit import errand_views, seal_views
+from audit import errand_views, review_views, seal_views
 from audit import views as audit_views
 from config import home
 from customers import admin as customers_admin
@@ -76,7 +76,6 @@ class Portal(admin.AdminSite):
             path("emergencies/<int:pk>/grant/", emergencies.grant, name="grant"),
             path("emergencies/<int:pk>/revoke/", emergencies.revoke, name="revoke"),
             path("emergencies/<int:pk>/summary/", emergencies.summary, name="summary"),
-            path("emergencies/<int:pk>/summary/take/", emergencies.take_up_summary, name="take_up_summary"),
             path("people/<int:pk>/revoke/", emergencies.revoke_person, name="revoke_person"),
             # contracts and their rosters
             path("contracts/<int:pk>/roster/", contracts.roster, name="roster"),
@@ -111,6 +110,12 @@ class Portal(admin.AdminSite):
             path("errands/", errand_views.errands, name="errands"),
             path("errands/<int:pk>/", errand_views.errand, name="errand"),
             path("errands/<int:pk>/file/", errand_views.file, name="errand_file"),
+            path("reviews/", review_views.reviews, name="reviews"),
+            path("reviews/<int:pk>/", review_views.review, name="review"),
+            path("reviews/<int:pk>/entries/<int:entry>/", review_views.mark, name="mark_entry"),
+            path("reviews/<int:pk>/add/<int:entry>/", review_views.add, name="add_to_review"),
+            path("reviews/<int:pk>/sign-off/", review_views.sign_off, name="sign_off"),
+            path("reviews/<int:pk>/reopen/", review_views.reopen, name="reopen_review"),
         ]
         kept_by_hand = [
             path(f"registers/{model._meta.model_name}/", include(model_admin.urls))

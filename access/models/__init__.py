@@ -7,7 +7,7 @@ triggers in the migrations.
 from access.models.contracts import DelegationContract, RosterEntry
 from access.models.emergencies import Emergency, Grant
 from access.models.inquiries import Inquiry
-from access.models.notices import Heartbeat, Notice, Summary
+from access.models.notices import Heartbeat, Notice
 from access.models.permissions import (
     AreaGroupPermission,
     AreaUserPermission,
@@ -22,5 +22,5 @@ from access.people import Office, Person, Role, Session
 __all__ = [
     "AreaGroupPermission", "AreaUserPermission", "ContractGroupPermission", "ContractUserPermission",
     "DelegationContract", "Emergency", "Grant", "Heartbeat", "Inquiry", "Notice", "Office", "Person",
-    "Reconciliation", "Request", "Role", "RosterEntry", "Session", "Summary", "Unreconciled",
+    "Reconciliation", "Request", "Role", "RosterEntry", "Session", "Unreconciled",
 ]  # fmt: skip

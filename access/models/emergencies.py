@@ -1,12 +1,13 @@
 """Emergencies and the grants in them: from when to when, by whom, and what "live" means."""
 
+from datetime import datetime
 from typing import Self
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.db import models
-from django.db.models import F, Func, Q
-from django.db.models.functions import Now
+from django.db.models import F, Func, Max, Q
+from django.db.models.functions import Least, Now
 from django.utils.translation import gettext_lazy as _
 
 from access.models.conditions import not_yet, together
@@ -67,6 +68,7 @@ class Emergency(models.Model):
             ("extend_emergency", "Can extend an emergency and change its areas"),
             ("end_emergency", "Can end an emergency"),
             ("watch_board", "Can watch the board"),
+            ("view_summary", "Can see what an emergency came to"),
         ]
         constraints = [
             # At most 72 hours away whenever it is set: a trigger, for it takes the clock.
@@ -117,6 +119,17 @@ class GrantQuerySet(models.QuerySet):
             starts_at__lte=at,
             ends_at__gt=at,
         )
+
+    def last_stop(self) -> datetime | None:
+        """The moment at which the last of these grants stops to be live by what is known; None if there is none.
+
+        A suspension is among it: it revokes.
+        """
+        stops = Least(
+            "revoked_at", "ends_at", "emergency__ended_at", "emergency__expires_at",
+            "roster_entry__removed_at", "roster_entry__contract__ended_at", "roster_entry__contract__ends_at",
+        )  # fmt: skip
+        return self.aggregate(last=Max(stops))["last"]
 
 
 class Grant(models.Model):

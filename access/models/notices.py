@@ -1,12 +1,10 @@
-"""What people are told, when a worker was last heard from, and what an emergency came to."""
+"""What people are told, and when a worker was last heard from."""
 
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from access.models.conditions import together
-from access.models.emergencies import Emergency
 from access.people import Person
 
 
@@ -52,27 +50,3 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.heard_at:%Y-%m-%d %H:%M:%S}"
-
-
-class Summary(models.Model):
-    """What an emergency came to, made when it is over; it waits for an auditor to take it up."""
-
-    emergency = models.OneToOneField(Emergency, models.PROTECT, related_name="summary")
-    made_at = models.DateTimeField(db_default=Now())
-    figures = models.JSONField()
-    read_at = models.DateTimeField(null=True)
-    read_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
-
-    class Meta:
-        verbose_name = _("summary")
-        default_permissions = ()
-        permissions = [
-            ("view_summary", "Can see what an emergency came to"),
-            ("take_up_summary", "Can take a summary up"),
-        ]
-        constraints = [
-            models.CheckConstraint(name="summary_reading_is_whole", condition=together("read_at", "read_by")),
-        ]
-
-    def __str__(self) -> str:
-        return str(self.emergency)

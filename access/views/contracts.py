@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from access import accounts, roster_file, rosters, suspension
+from access import accounts, dual_control, roster_file, rosters, suspension
 from access.errors import Unfit
 from access.forms import BecauseForm, RosterFileForm, RosterForm, TrainingForm
 from access.models import DelegationContract, RosterEntry
@@ -186,5 +186,6 @@ def _roster_page(request: HttpRequest, contract: DelegationContract, form: Roste
         ],
         "items": [i.label for i in TABLE if i.code in contract.delegated_items],
         "form": form,
+        "why_two": dual_control.why_two(contract),
     }
     return render(request, "portal/roster.html", context)

@@ -10,12 +10,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from access import clock, granting, lifecycle, policy, summaries
+from access import clock, dual_control, granting, lifecycle, policy
 from access.errors import Unfit
 from access.forms import AreasForm, BecauseForm, DeclareForm, ExtendForm, GrantForm
-from access.models import Emergency, Grant, Person, Request, RosterEntry, Summary
+from access.models import Emergency, Grant, Person, Request, RosterEntry
 from access.tasks import sweep
 from access.views.acting import act_on, attempt
+from audit import review, review_figures
 from customers.models import ServiceArea
 
 #: How many past emergencies a page lists.
@@ -64,8 +65,10 @@ def _emergency_page(request: HttpRequest, pk: int, revoking: BecauseForm) -> Htt
         "live_grants": len(live),
         "revoking": revoking,
         "chosen": set(request.POST.getlist("grants")),
-        "summary": Summary.objects.filter(emergency=one).first(),
         "waiting": Request.objects.waiting().filter(emergency=one).count(),
+        "reviews": review.for_auditor(request.user).filter(emergency_id=pk)
+        if policy.may(request.user, review.REVIEW)
+        else [],
     }
     return render(request, "portal/emergency.html", context)
 
@@ -116,9 +119,11 @@ def rosters_to_choose(form, contracts) -> list[dict]:
     chosen = set(form.data.getlist("contracts")) if posted else set()
     ready = set(RosterEntry.objects.ready().values_list("pk", flat=True))
     current = RosterEntry.objects.current().select_related("person").order_by("person__username")
+    why_two = dual_control.why_two_each(contracts)
     return [
         {
             "contract": contract,
+            "why_two": why_two[contract.pk],
             "chosen": not posted or str(contract.pk) in chosen,
             "entries": [(entry, str(entry.pk) in marked, entry.pk in ready) for entry in contract.roster_now],
         }
@@ -130,7 +135,9 @@ def extend_emergency(request: HttpRequest, pk: int) -> HttpResponse:
     """Moves the end, with a reason."""
     one = get_object_or_404(Emergency, pk=pk)
     now = clock.database_now()
-    furthest = lifecycle.furthest(lifecycle.contracts_running(one, now), now)
+    running = lifecycle.contracts_running(one, now)
+    furthest = lifecycle.furthest(running, now)
+    why_two = [said for each in dual_control.why_two_each(running, now).values() for said in each]
     form = ExtendForm(request.POST or None, initial={"until": timezone.localtime(furthest)})
 
     def said(done) -> str:
@@ -148,6 +155,7 @@ def extend_emergency(request: HttpRequest, pk: int) -> HttpResponse:
             "title": _("Extend “%(name)s”") % {"name": one.name},
             "lead": _("It expires at %(at)s. One step reaches at most until %(furthest)s.")
             % {"at": _moment(one.expires_at), "furthest": _moment(furthest)},
+            "notes": why_two,
             "button": _("Extend"),
         },
     )
@@ -281,25 +289,18 @@ def revoked_word(count: int) -> str:
 
 
 def summary(request: HttpRequest, pk: int) -> HttpResponse:
-    """What an emergency came to; an auditor takes it up here."""
-    one = get_object_or_404(Summary.objects.select_related("emergency", "read_by"), emergency=pk)
-    if policy.may(request.user, "access.take_up_summary"):
-        policy.check_may_review(request.user, one.emergency)
-    last = one.figures["last_disclosure"]
+    """What an emergency that is over came to, for supervisors; auditors have its reviews."""
+    one = get_object_or_404(Emergency, pk=pk, ended_at__isnull=False)
+    part = review_figures.of_emergency(one.pk, None, one.declared_at, one.ended_at, clock.database_now())
+    figures = review_figures.of(part)
+    last = figures["last_disclosure"]
     context = {
-        "summary": one,
-        "emergency": one.emergency,
+        "emergency": one,
+        "figures": figures,
+        "lines": figures["lines"][:GRANTS_LISTED],
         "last": timezone.datetime.fromisoformat(last) if last else None,
     }
     return render(request, "portal/summary.html", context)
-
-
-@require_POST
-def take_up_summary(request: HttpRequest, pk: int) -> HttpResponse:
-    one = get_object_or_404(Emergency, pk=pk)
-    get_object_or_404(Summary, emergency=one)
-    attempt(request, lambda: summaries.take_up(request.user, one), lambda done: _("You have taken it up."))
-    return redirect("portal:summary", pk)
 
 
 def _moment(at) -> str:

@@ -5,7 +5,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from access import accounts, answering, granting, notices
+from access import accounts, answering, dual_control, granting, notices
 from access.errors import Unfit
 from access.forms import HelpForm
 from access.models import Emergency, Request, RosterEntry
@@ -23,6 +23,7 @@ def requests(request: HttpRequest) -> HttpResponse:
             "request": one,
             "mine": request.user.pk in (one.asked_by_id, one.subject_id),
             "what": _what(one),
+            "why_two": dual_control.why_two(one.contract) if one.kind == Request.Kind.GRANT else [],
         }
         for one in answering.waiting_for(request.user)
     ]

@@ -1,7 +1,8 @@
-"""What is kept of what happened: the history, its seals, and the errands that take longer than a page."""
+"""What is kept of what happened: the history, its seals, its reviews, and errands longer than a page."""
 
 from audit.models.entries import LogEntry, LogEntryQuerySet, Mark
 from audit.models.errands import Errand, Piece
+from audit.models.reviews import Review, ReviewedEntry
 from audit.models.seals import Head, Node, Seal, SealedEntry, Unsealed
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "Mark",
     "Node",
     "Piece",
+    "Review",
+    "ReviewedEntry",
     "Seal",
     "SealedEntry",
     "Unsealed",

@@ -6,6 +6,8 @@ It knows no database. Moments are hours of its own clock; a jump moves the clock
 from dataclasses import dataclass, field
 
 LONGEST = 72
+#: Hours in which a review is made.
+REVIEW = 14 * 24
 
 
 @dataclass
@@ -13,6 +15,7 @@ class Contract:
     ceiling: int = 24
     dual: bool = False
     suspended: bool = False
+    reviews: list[float] = field(default_factory=list)  # when each that nobody has made is due
 
 
 @dataclass
@@ -21,6 +24,7 @@ class Emergency:
     expires: float
     drill: bool = False
     ended: bool = False
+    reviewed: bool = False
 
 
 @dataclass
@@ -66,6 +70,20 @@ class Model:
     def leave(self, person: str) -> None:
         for key in [key for key in self.on_roster if key[1] == person]:
             del self.on_roster[key]
+
+    def needs_two(self, contract: str) -> bool:
+        """By its terms, or because a review of its use is overdue."""
+        one = self.contracts[contract]
+        return one.dual or any(due <= self.now for due in one.reviews)
+
+    def sweep(self) -> None:
+        """Opens the reviews of what is over; a drill's makes nobody wait."""
+        for number, one in self.emergencies.items():
+            if self.is_open(number) or one.reviewed:
+                continue
+            one.reviewed = True
+            for contract in {g.contract for g in self.grants if g.emergency == number and not one.drill}:
+                self.contracts[contract].reviews.append(self.now + REVIEW)
 
     def is_open(self, number: int) -> bool:
         one = self.emergencies[number]

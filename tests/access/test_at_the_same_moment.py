@@ -14,10 +14,11 @@ from access import accounts, inquiries, lifecycle, rosters, suspension
 from access.clock import database_now
 from access.errors import Denied
 from access.granting import revoke
-from access.models import DelegationContract, Emergency, Grant, Inquiry, Person, Request, RosterEntry, Summary
+from access.models import DelegationContract, Emergency, Grant, Inquiry, Person, Request, RosterEntry
 from access.reconcile import reconcile
-from access.summaries import sum_up_what_is_over
-from audit.models import LogEntry
+from audit import review
+from audit.models import LogEntry, Review, ReviewedEntry
+from audit.review import open_what_is_due
 from customers import reading
 from customers.models import Customer
 from tests import world as worlds
@@ -235,17 +236,45 @@ def test_two_answers_to_a_request_at_the_same_moment_are_one(world):
     assert Grant.objects.live().count() == 2
 
 
-def test_two_auditors_take_a_summary_up_at_the_same_moment(world):
-    emergency = lifecycle.end(world.declare(), world.supervisor)
-    sum_up_what_is_over()
+def reviewed(world) -> tuple[Review, ReviewedEntry, Person]:
+    """A review with one entry to judge, and a second auditor who may make it."""
+    emergency = world.declare()
+    call = inquiries.take(world.contractor, Inquiry(emergency=emergency, caller_name="通報者", kind="outage"))
+    reading.open_customer(world.contractor, world.customers[HANAKO].pk, call)
+    lifecycle.end(emergency, world.supervisor)
     second = Person.objects.create(
         username="auditor02", name="監査 二", role="auditor", password=worlds.hashed_password(),
         organization=world.organizations["operator"],
     )  # fmt: skip
-    both = clicks([world.auditor, second], reverse("portal:take_up_summary", args=[emergency.pk]))
-    assert "You have taken it up." in words(both)
-    assert Summary.objects.get().read_by in (world.auditor, second)
-    assert LogEntry.objects.filter(event="emergency.taken_up").count() == 1
+    open_what_is_due()
+    one = Review.objects.get()
+    return one, one.entries.get(), second
+
+
+def test_two_workers_open_the_reviews_of_an_emergency_once(world):
+    lifecycle.end(world.declare(), world.supervisor)
+    assert sorted(at_once(*[open_what_is_due] * 3)) == [0, 0, 1]
+    assert LogEntry.objects.filter(event="review.opened").count() == Review.objects.count() == 1
+
+
+def test_two_auditors_judge_an_entry_at_the_same_moment(world):
+    one, entry, second = reviewed(world)
+    path = reverse("portal:mark_entry", args=[one.pk, entry.pk])
+    both = clicks([world.auditor, second], path, mark="justified", note="", seen="")
+    said = words(both)
+    assert "Judged." in said
+    assert any("has marked this entry meanwhile" in word for word in said), said
+    assert LogEntry.objects.filter(event="review.marked").count() == 1
+
+
+def test_two_auditors_sign_a_review_off_at_the_same_moment(world):
+    one, entry, second = reviewed(world)
+    review.mark(world.auditor, entry, "justified", "")
+    path = reverse("portal:sign_off", args=[one.pk])
+    said = words(clicks([world.auditor, second], path, conclusion="問題なし"))
+    assert "The review is signed off." in said
+    assert any("has signed this review off." in word for word in said), said
+    assert LogEntry.objects.filter(event="review.signed_off").count() == 1
 
 
 def test_reconciling_twice_at_the_same_moment_makes_it_right_once(world):

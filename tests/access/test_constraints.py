@@ -21,6 +21,8 @@ END_IT = f"UPDATE {EMERGENCY} SET ended_at = clock_timestamp(), ended_by_id = de
 REVOKE_IT = f"UPDATE {GRANT} SET revoked_at = now(), revoked_by_id = granted_by_id, revoked_because = 'x'"
 HELP, FIRST = "'help'", f"(SELECT min(id) FROM {EMERGENCY})"
 SEAL = "INSERT INTO audit_seal (number, start, size, made_at, key_id, head, signature) VALUES"
+REVIEW, JUDGED = "audit_review", "audit_reviewedentry"
+SIGN_OFF = f"UPDATE {REVIEW} SET signed_off_at = now(), signed_off_by_id = 1, conclusion = 'x'"
 NOTICE = (
     "INSERT INTO access_notice (person_id, kind, about, words, path) "
     f"SELECT id, 'ended', 'x', '{{}}', '' FROM {PERSON} WHERE {CONTRACTOR}"
@@ -33,6 +35,25 @@ def request(**columns: str) -> str:
     return (
         f"INSERT INTO access_request (asked_by_id, because, detail, {', '.join(columns)}) "
         f"SELECT p.id, '', '{{}}', {', '.join(columns.values())} FROM {PERSON} p WHERE {CONTRACTOR}"
+    )
+
+
+def review(**columns: str) -> str:
+    """A review of emergency 1, with these columns in SQL otherwise."""
+    columns = {
+        "kind": "'emergency'", "emergency_id": "1", "emergency_name": "'x'", "contract_title": "''", "seed": "''",
+        "is_drill": "false", "starts_at": "now()", "ends_at": "now()", "figures": "'{}'",
+        "due_at": "now() + interval '14 days'",
+    } | columns  # fmt: skip
+    return f"INSERT INTO {REVIEW} ({', '.join(columns)}) VALUES ({', '.join(columns.values())})"
+
+
+def judged(**columns: str) -> str:
+    """An entry to judge in a review of emergency 1, with these columns in SQL otherwise."""
+    columns = {"entry_id": "1", '"timestamp"': "now()", "why": "'random'", "note": "''"} | columns
+    return (
+        f"{review()}; INSERT INTO {JUDGED} (review_id, {', '.join(columns)}) "
+        f"SELECT id, {', '.join(columns.values())} FROM {REVIEW} WHERE emergency_id = 1"
     )
 
 
@@ -98,7 +119,7 @@ BROKEN_BY = {
     "duties_stay_separate":                 f"UPDATE {PERSON} SET role = 'auditor' WHERE username = 'supervisor'",
     "role_fits_organization":               f"UPDATE {PERSON} SET role = 'supervisor' WHERE {CONTRACTOR}",
     "organization_kind_known":              "INSERT INTO customers_organization (name, name_en, kind) VALUES ('x', '', 'company')",
-    # requests, notices, summaries
+    # requests, notices
     "request_lapses_after_it_is_asked":     request(lapses_at="now() - interval '1 minute'"),
     "request_answer_is_whole":              request(answer="'agreed'"),
     "request_is_answered_by_a_second_person": request(answer="'refused'", answered_at="now()", answered_by_id="p.id"),
@@ -109,7 +130,22 @@ BROKEN_BY = {
     "told_once":                            f"{NOTICE}; {NOTICE}",
     "one_heartbeat":                        "INSERT INTO access_heartbeat (id, heard_at) VALUES (2, now())",
     "one_reconciliation":                   "INSERT INTO access_reconciliation (id) VALUES (2)",
-    "summary_reading_is_whole":             f"INSERT INTO access_summary (emergency_id, figures, read_at) SELECT id, '{{}}', now() FROM {EMERGENCY}",
+    # reviews
+    "one_review_an_emergency":              f"{review()}; {review()}",
+    "one_review_a_month":                   "; ".join([review(kind="'period'", emergency_id="NULL", period="'2026-10-01'", contract_id="7")] * 2),
+    "review_is_of_an_emergency_or_a_month": review(period="'2026-10-01'"),
+    "review_month_is_its_first_day":        review(kind="'period'", emergency_id="NULL", period="'2026-10-02'"),
+    "review_is_due_after_it_opens":         review(due_at="now()"),
+    "review_sign_off_is_whole":             review(signed_off_at="now()", signed_off_by_id="1", conclusion="''"),
+    "review_reopening_is_whole":            review(reopened_at="now()"),
+    "review_stays":                         f"{review()}; UPDATE {REVIEW} SET seed = 'another'",
+    "review_is_judged_whole":               f"{judged()}; {SIGN_OFF}",
+    "judged_once_a_review":                 f"{judged()}; INSERT INTO {JUDGED} (review_id, entry_id, \"timestamp\", why, note) SELECT review_id, entry_id, \"timestamp\", why, note FROM {JUDGED}",
+    "reviewed_entry_says_why_it_is_there":  judged(why="'added'"),
+    "reviewed_entry_stays":                 f"{judged()}; UPDATE {JUDGED} SET entry_id = 2",
+    "mark_is_known":                        judged(mark="'good'", marked_at="now()", marked_by_id="1"),
+    "mark_is_whole":                        judged(mark="'justified'"),
+    "mark_has_its_note":                    judged(mark="'ask'", marked_at="now()", marked_by_id="1"),
     # inquiries
     "inquiry_outcome_known":                "UPDATE access_inquiry SET outcome = 'forgotten'",
     "inquiry_closes_after_it_is_taken":     "UPDATE access_inquiry SET closed_at = taken_at - interval '1 second'",
@@ -141,6 +177,10 @@ REFUSED = {
 } | {
     f"{table}_is_never_emptied": (f"TRUNCATE audit_{table} CASCADE", "append-only") for table in ("sealedentry", "node", "seal", "head")
 } | {
+    "review_is_kept":           (f"{review()}; DELETE FROM {REVIEW}", "nothing is deleted"),
+    "reviewedentry_is_kept":    (f"{judged()}; DELETE FROM {JUDGED}", "nothing is deleted"),
+    "review_is_never_emptied":  (f"TRUNCATE {REVIEW} CASCADE", "nothing is deleted"),
+    "reviewedentry_is_never_emptied": (f"TRUNCATE {JUDGED}", "nothing is deleted"),
     "sealedentry_is_append_only": ("INSERT INTO audit_sealedentry VALUES (0, 1, now(), '', ''); UPDATE audit_sealedentry SET digest = 'x'", "append-only"),
     "node_is_append_only":      ("INSERT INTO audit_node (width, start, digest) VALUES (256, 0, ''); DELETE FROM audit_node", "append-only"),
     "seal_is_append_only":      (f"{SEAL} (1, 0, 1, now(), '', '', ''); UPDATE audit_seal SET signature = 'x'", "append-only"),
@@ -167,6 +207,8 @@ OTHERS = {
     "delegationcontract_stays_written",
     "inquiry_stays_written",
     "entries_are_sealed",
+    "review_stays",
+    "reviewed_entry_stays",
 }  # fmt: skip
 
 
@@ -199,6 +241,29 @@ def test_a_trigger_refuses_what_must_never_be(told, name):
     statement, says = REFUSED[name]
     with pytest.raises(IntegrityError, match=says):
         run(statement)
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        f"UPDATE {REVIEW} SET figures = '[]'",
+        f"UPDATE {REVIEW} SET due_at = due_at + interval '1 day'",
+        f"UPDATE {REVIEW} SET signed_off_at = NULL, signed_off_by_id = NULL, conclusion = NULL",
+        f"UPDATE {JUDGED} SET note = 'x'",
+        f"INSERT INTO {JUDGED} (review_id, entry_id, \"timestamp\", why, note) SELECT id, 9, now(), 'random', '' FROM {REVIEW}",
+    ],
+)
+def test_what_is_signed_off_stays_as_it_is(told, then):
+    run(judged(mark="'justified'", marked_at="now()", marked_by_id="1"))
+    run(SIGN_OFF)
+    with pytest.raises(IntegrityError, match="stays"):
+        run(then)
+
+
+def test_a_deadline_is_not_put_off(told):
+    run(review())
+    with pytest.raises(IntegrityError, match="stays"):
+        run(f"UPDATE {REVIEW} SET due_at = due_at + interval '1 day'")
 
 
 def test_contracts_are_never_deleted_and_history_neither(told):

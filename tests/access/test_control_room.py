@@ -20,11 +20,9 @@ from access.models import (
     Person,
     Request,
     RosterEntry,
-    Summary,
     Unreconciled,
 )
 from access.reconcile import reconcile
-from access.summaries import sum_up_what_is_over, take_up, waiting_for
 from access.tasks import sweep
 from audit.models import LogEntry
 from customers import reading
@@ -424,7 +422,7 @@ class TestNotices:
         for _ in range(3):
             sweep()
             notices.send_emails()
-        assert told(world.supervisor) == ["expires_60", "ended", "summary"]
+        assert told(world.supervisor) == ["expires_60", "ended"]
         assert len(mail.outbox) == Notice.objects.count()
         assert len({(m.to[0], m.subject) for m in mail.outbox}) == len(mail.outbox)
 
@@ -488,30 +486,18 @@ def test_a_window_that_closes_by_itself_is_reconciled_though_nothing_was_changed
     assert reconcile().removed == 4
 
 
-class TestTheSummary:
-    def test_says_who_how_many_and_waits_for_the_contracts_auditor(self, world):
-        emergency = world.declare()
-        call = inquiry_of(world, emergency)
-        reading.look_up(world.contractor, reading.Terms(phone="087-821-0001"), call)
-        reading.open_customer(world.contractor, world.customers[HANAKO].pk, call)
-        lifecycle.end(emergency, world.supervisor)
-        assert sum_up_what_is_over() == 1
-        assert sum_up_what_is_over() == 0
-        figures = Summary.objects.get().figures
-        assert (figures["granted"], figures["customers"], figures["inquiries"]) == (2, 1, 1)
-        (line,) = figures["people"]
-        assert (line["actor_username"], line["customers"]) == ("contractor", 1)
-        assert [one.emergency for one in waiting_for(world.auditor)] == [emergency]
-        take_up(world.auditor, emergency)
-        assert not waiting_for(world.auditor).exists()
-
-    def test_is_not_another_auditors(self, world, client_of):
-        emergency = lifecycle.end(world.declare(), world.supervisor)
-        sum_up_what_is_over()
-        world.contract.contractgrouppermission_set.filter(permission__codename="review_contract").delete()
-        assert not waiting_for(world.auditor).exists()
-        response = client_of(world.auditor).get(reverse("portal:summary", args=[emergency.pk]))
-        assert response.status_code == 403
+def test_a_supervisor_reads_what_an_emergency_came_to(world, client_of):
+    emergency = world.declare()
+    call = inquiry_of(world, emergency)
+    reading.look_up(world.contractor, reading.Terms(phone="087-821-0001"), call)
+    reading.open_customer(world.contractor, world.customers[HANAKO].pk, call)
+    client, path = client_of(world.supervisor), reverse("portal:summary", args=[emergency.pk])
+    assert client.get(path).status_code == 404, "it is not over"
+    lifecycle.end(emergency, world.supervisor)
+    figures = client.get(path).context["figures"]
+    assert (figures["granted"], figures["people"], figures["customers"]) == (2, 1, 1)
+    (line,) = figures["lines"]
+    assert (line["username"], line["lookups"]) == ("contractor", 2)
 
 
 class TestTheBoard:

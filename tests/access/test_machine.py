@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -24,10 +25,11 @@ from access.clock import database_now
 from access.errors import AlreadyDone, Denied, Unfit
 from access.models import AreaUserPermission, DelegationContract, Grant, Inquiry, Person, Request, RosterEntry
 from access.tasks import sweep
-from audit.models import LogEntry
+from audit import review
+from audit.models import LogEntry, Review
 from customers import reading
 from tests import world as worlds
-from tests.access.model import Contract, Emergency, Model, Waiting
+from tests.access.model import REVIEW, Contract, Emergency, Model, Waiting
 from tests.world import HANAKO, JIRO, KUNREN, MARUGAME, MATSUYAMA, TAKAMATSU, TARO, TRAINING
 
 REAL_AREAS = (TAKAMATSU, MARUGAME, MATSUYAMA)
@@ -54,6 +56,7 @@ MOMENTS = {
     "access_request": ("asked_at", "lapses_at", "answered_at"),
     "access_inquiry": ("taken_at",),
     "access_reconciliation": ("right_until",),
+    "audit_review": ("starts_at", "ends_at", "opened_at", "due_at", "signed_off_at"),
 }
 
 
@@ -120,7 +123,7 @@ class Machine(RuleBasedStateMachine):
 
     def _given(self, number: int, contract: str, people) -> None:
         """In the model: granted at once, or waiting for a second supervisor."""
-        if not self.model.contracts[contract].dual:
+        if not self.model.needs_two(contract):
             self.model.give(number, contract, people)
         elif wanted := self.model.to_grant(number, contract, people):
             lapses = min(self.model.now + 1, self.model.emergencies[number].expires)
@@ -149,7 +152,7 @@ class Machine(RuleBasedStateMachine):
         self.extensions += 1
         number, until = self._number(data), self.model.now + length + self.extensions / 200
         may = self.model.may_extend(number, until)
-        dual = any(self.model.contracts[c].dual for c in self.model.running_contracts(number))
+        dual = any(self.model.needs_two(c) for c in self.model.running_contracts(number))
         if self._expect(
             may,
             lambda: lifecycle.extend(
@@ -181,7 +184,7 @@ class Machine(RuleBasedStateMachine):
         one = self.model.emergencies[number]
         fits = self.model.is_open(number) and not one.drill and one.areas != where
         running = self.model.running_contracts(number)
-        alone = where - one.areas and any(self.model.contracts[name].dual for name in running)
+        alone = where - one.areas and any(self.model.needs_two(name) for name in running)
         if self._expect(
             bool(fits and not alone),
             lambda: lifecycle.change_areas(
@@ -354,7 +357,32 @@ class Machine(RuleBasedStateMachine):
         self.model.waiting = {
             pk: one for pk, one in self.model.waiting.items() if one.lapses > self.model.now
         }
+        self.model.sweep()
         assert not Request.objects.lapsed().exists()
+
+    @rule(now=seldom)
+    def nobody_reviews(self, now):
+        """An emergency under the plain contract is over, and a fortnight passes over its review alone."""
+        if not now or self.model.contracts["plain"].suspended:
+            return
+        self.declare(where={TAKAMATSU}, length=HALF, under={"plain"}, drill=False)
+        last = max(self.emergencies)
+        lifecycle.end(self.emergencies[last], self.world.supervisor)
+        self.model.emergencies[last].ended = True
+        self.worker(times=1)
+        fortnight = timedelta(hours=REVIEW)
+        Review.objects.waiting().update(opened_at=F("opened_at") - fortnight, due_at=F("due_at") - fortnight)
+        for one in self.model.contracts.values():
+            one.reviews = [due - REVIEW for due in one.reviews]
+
+    @rule(contract=a_contract)
+    def review(self, contract):
+        """An auditor makes every review of the contract that is open."""
+        for one in Review.objects.waiting().filter(contract_id=self.contracts[contract].pk):
+            for entry in one.entries.filter(mark=None):
+                review.mark(self.world.auditor, entry, "justified", "")
+            review.sign_off(self.world.auditor, one, "問題なし")
+        self.model.contracts[contract].reviews.clear()
 
     @rule(length=st.sampled_from([1, 2, 5, 11, 13, 25]))
     def clock_jumps(self, length):

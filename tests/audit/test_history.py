@@ -16,16 +16,15 @@ from access import (
     lifecycle,
     rosters,
     session_ends,
-    summaries,
     suspension,
 )
 from access.models import DelegationContract, Inquiry, Request
 from access.people import Person
-from audit import acting, archiving, errands, feed, months, proving, recording, sealing
+from audit import acting, archiving, errands, feed, months, proving, recording, review, sealing
 from audit import exporting as exports
 from audit import reading as history
 from audit.events import EVENTS
-from audit.models import Errand, LogEntry, Unsealed
+from audit.models import Errand, LogEntry, Review, Unsealed
 from audit.reading import readable
 from customers import exporting, importing, reading
 from customers.models import Customer
@@ -130,6 +129,20 @@ def seals_and_archives(world) -> None:
         archiving.drop(due, archiving.archive(due, Path(folder))[0])
 
 
+def reviewed(world, emergency) -> None:
+    """An auditor makes the review of an emergency, and takes a second look."""
+    review.open_what_is_due()
+    one = Review.objects.get(emergency_id=emergency.pk)
+    entry = LogEntry.objects.of_emergency(emergency.pk).filter(event="grant.given").first()
+    judged = review.add(world.auditor, one, entry)
+    judged = review.mark(world.auditor, judged, "ask", "なぜ付与したのか。")
+    review.mark(world.auditor, judged, "justified", "応援の申請による。", judged.marked_at)
+    for again in ("付与の理由を確かめる。", ""):
+        review.sign_off(world.auditor, one, "問題なし")
+        if again:
+            review.reopen(world.auditor, one, again)
+
+
 def control_room(world) -> None:
     """What supervisors and administrators do on a long night."""
     drill = world.drill()
@@ -142,8 +155,7 @@ def control_room(world) -> None:
     (asked,) = Request.objects.waiting()
     answering.answer(world.supervisor, asked.pk, agree=True)
     lifecycle.end(third, world.supervisor)
-    summaries.sum_up_what_is_over()
-    summaries.take_up(world.auditor, third)
+    reviewed(world, third)
     rosters.train(world.supervisor, world.entry(), timezone.localdate())
     suspension.suspend(world.supervisor, world.contract, "点検")
     suspension.lift(world.supervisor, world.contract)

@@ -276,7 +276,7 @@ def test_two_beats_and_two_workers_do_everything_once(portal):
             [writer] = end.stops(WRITING_THE_END)
             permissions_and_sessions_go_by_themselves()
             assert end.stops(WRITING_THE_END) == {writer}, "the other worker did the rest meanwhile"
-        eventually(lambda: happened("emergency.summed_up"), "the summary")
+        eventually(lambda: happened("review.opened"), "the review")
         caller.must_be_refused()
         the_portal_says_that_all_is_well(portal)
     emergency.refresh_from_db()
@@ -284,7 +284,7 @@ def test_two_beats_and_two_workers_do_everything_once(portal):
     reconciled = LogEntry.objects.filter(event="permissions.reconciled").order_by("pk")
     counts = [(one.additional_data["added"], one.additional_data["removed"]) for one in reconciled]
     assert counts == [(104, 0), (100, 0), (0, 104)]
-    for event in ("emergency.expired", "emergency.summed_up"):
+    for event in ("emergency.expired", "review.opened"):
         assert happened(event) == 1
     assert happened("session.closed") == 51
     the_law_was_kept(before, caller)
@@ -320,7 +320,7 @@ def test_a_task_delivered_three_times_is_done_once(portal_without_beat, servers)
         permissions_and_sessions_go_by_themselves()
         caller.must_be_refused()
         the_portal_says_that_all_is_well(portal)
-    for event in ("emergency.ended", "emergency.summed_up"):
+    for event in ("emergency.ended", "review.opened"):
         assert happened(event) == 1
     assert happened("permissions.reconciled") == 2, "given at the declaration, taken at the end"
     assert happened("session.closed") == 51

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from access import accounts, inquiries, lifecycle
-from access.models import DelegationContract, Emergency, Inquiry, RosterEntry, Summary
+from access.models import DelegationContract, Emergency, Inquiry, RosterEntry
 from audit import errands, exporting, sealing
-from audit.models import Errand, LogEntry
+from audit.models import Errand, LogEntry, Review
 from customers import keys, reading
 from tests.journeys.conftest import wait_for
-from tests.world import HANAKO
+from tests.world import HANAKO, JIRO
 
 pytestmark = pytest.mark.journey
 
@@ -28,8 +28,11 @@ def addresses(portal) -> dict[str, list[str]]:
     """What each role may open, in an emergency with an inquiry taken and a customer seen."""
     world = portal.world
     over = world.declare(name="前線による大雨")
+    call = inquiries.take(world.contractor, Inquiry(emergency=over, caller_name="丸亀", kind="danger"))
+    reading.open_customer(world.contractor, world.customers[JIRO].pk, call)
     lifecycle.end(over, world.supervisor)
-    wait_for(lambda: Summary.objects.filter(emergency=over).exists(), "the summary")
+    wait_for(lambda: Review.objects.filter(emergency_id=over.pk).exists(), "the review")
+    reviewed = Review.objects.get(emergency_id=over.pk).pk
     emergency = world.declare()
     RosterEntry.objects.filter(person__username="contractor02").update(trained_on=None)
     lifecycle.extend(world.supervisor02, emergency, emergency.expires_at + timedelta(hours=2), "まだ停電中")
@@ -72,7 +75,7 @@ def addresses(portal) -> dict[str, list[str]]:
         + [f"/contracts/{contract}/suspend/", f"/contracts/{contract}/roster/import/"]
         + [f"/contracts/{contract}/roster/{world.entry().pk}/train/", "/requests/", "/notices/"]
         + ["/board/", "/board/grants/", "/board/lookups/", "/board/inquiries/"]
-        + [f"/people/{world.contractor.pk}/revoke/"],
+        + [f"/people/{world.contractor.pk}/revoke/", f"/emergencies/{over.pk}/summary/"],
         "auditor": [
             "/",
             "/history/",
@@ -85,8 +88,9 @@ def addresses(portal) -> dict[str, list[str]]:
             f"/errands/{errand.pk}/",
             f"/history/{LogEntry.objects.latest('pk').pk}/",
             "/emergencies/",
-            f"/emergencies/{over.pk}/summary/",
             "/notices/",
+            "/reviews/",
+            *(f"/reviews/{reviewed}/{what}" for what in ("", "sign-off/", "reopen/")),
         ],
         "retailer": ["/", "/lookup/", "/exports/", opened(world.retailer)],
         "administrator": ["/", "/customers/import/"]
