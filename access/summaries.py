@@ -9,12 +9,15 @@ from access import notices, policy
 from access.errors import AlreadyDone
 from access.models import Emergency, Grant, Inquiry, Person, Summary
 from audit import recording
-from audit.models import LogEntry
+from audit.models import LogEntry, LogEntryQuerySet
 
 
-def figures_of(emergency: Emergency) -> dict:
-    """The figures of an emergency, as JSON: totals, and a line for each person, the busiest first."""
-    entries = LogEntry.objects.of_emergency(emergency.pk)
+def figures_of(emergency: Emergency, among: LogEntryQuerySet | None = None) -> dict:
+    """The figures of an emergency, as JSON: totals, and a line for each person, the busiest first.
+
+    among: the entries that count; all of them if None.
+    """
+    entries = (LogEntry.objects.all() if among is None else among).of_emergency(emergency.pk)
     lines = entries.filter(kind__in=["disclosure", "lookup", "denial"]).values(
         "actor_id", "actor_name", "actor_username", "actor_organization"
     )

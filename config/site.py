@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from access import admin as access_admin
 from access import models as access
 from access.views import board, contracts, emergencies, inquiries, requests
+from audit import subject_views, timeline_views
 from audit import views as audit_views
 from config import home
 from customers import admin as customers_admin
@@ -100,6 +101,13 @@ class Portal(admin.AdminSite):
             # the history
             path("history/", audit_views.history, name="history"),
             path("history/<int:pk>/", audit_views.entry, name="history_entry"),
+            path("history/timeline/", timeline_views.timeline, name="timeline"),
+            path("history/people/<int:pk>/", subject_views.person, name="history_person"),
+            path("history/emergencies/<int:pk>/", subject_views.emergency, name="history_emergency"),
+            path("history/grants/<int:pk>/", subject_views.grant, name="history_grant"),
+            path("history/customer/", subject_views.customer, name="history_customer"),
+            path("history/customer/file/", subject_views.customer_file, name="history_customer_file"),
+            path("history/customer/letter/", subject_views.customer_letter, name="history_customer_letter"),
         ]
         kept_by_hand = [
             path(f"registers/{model._meta.model_name}/", include(model_admin.urls))

@@ -21,6 +21,7 @@ from access import policy
 from access.people import Person
 from audit import recording
 from audit.models import LogEntry
+from audit.spreadsheets import harmless
 from customers.disclosure import FIELD_LABELS
 from customers.models import Customer, Organization
 
@@ -28,8 +29,6 @@ from customers.models import Customer, Organization
 CHUNK = 1000
 #: How many past exports are listed.
 LISTED = 50
-#: What a spreadsheet would run as a formula, in the Japanese way of typing too.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class Export:
             last = rows[-1]["pk"]
             self.rows += len(rows)
             piece = _lines(
-                [cell(labels[name].get(row[name], row[name])) for name in self.columns] for row in rows
+                [harmless(labels[name].get(row[name], row[name])) for name in self.columns] for row in rows
             )
         self.manifest = self._finished(digest.hexdigest())
 
@@ -144,12 +143,6 @@ def past(person: Person) -> list[Manifest]:
     policy.basis_for_export(person, person.organization)
     entries = LogEntry.objects.about(person.organization).filter(event="retailer.exported")
     return [_manifest(entry) for entry in entries.newest_first()[:LISTED]]
-
-
-def cell(value: Any) -> str:
-    """A value as a cell, such that no spreadsheet runs it as a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _manifest(entry: LogEntry) -> Manifest:
