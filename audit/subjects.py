@@ -120,7 +120,8 @@ def of_person(reader: Person, person: Person) -> PersonsHistory:
         roster_entry__person=person, roster_entry__contract__in=policy.contracts_to_review(reader)
     )
     # Two questions, for one index serves each, and none serves both at once
-    latest = [*theirs.newest_first()[:LATEST], *visible.filter(subject_id=person.pk).newest_first()[:LATEST]]
+    about = visible.filter(subject_id=person.pk).exclude(event__startswith="history.")
+    latest = [*theirs.newest_first()[:LATEST], *about.newest_first()[:LATEST]]
     latest = sorted({one.pk: one for one in latest}.values(), key=lambda one: (one.timestamp, one.pk))
     return PersonsHistory(
         person,

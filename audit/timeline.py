@@ -111,8 +111,7 @@ class Mark:
     height: float
     opacity: float
     count: int
-    begins: datetime
-    ends: datetime
+    span: str
     is_outside: bool
     query: str
 
@@ -121,9 +120,9 @@ class Mark:
         return round(self.width / 2, 1)
 
     @property
-    def title(self) -> str:
-        """The mark in words."""
-        count = (
+    def words(self) -> str:
+        """How many they are, in words."""
+        return (
             ngettext(
                 "%(count)s disclosure outside an emergency",
                 "%(count)s disclosures outside an emergency",
@@ -132,7 +131,10 @@ class Mark:
             if self.is_outside
             else ngettext("%(count)s disclosure", "%(count)s disclosures", self.count)
         ) % {"count": formats.number_format(self.count, force_grouping=True)}
-        return f"{moments(self.begins, self.ends)}: {count}"
+
+    @property
+    def title(self) -> str:
+        return f"{self.span}: {self.words}"
 
 
 def marks(shown: Window, tallies: Iterable[Tally], most: int, query: dict[str, str]) -> list[Mark]:
@@ -145,34 +147,46 @@ def marks(shown: Window, tallies: Iterable[Tally], most: int, query: dict[str, s
     for one in tallies:
         ends = min(one.begins + shown.step, shown.end)
         x, width = _across(shown, one.begins, ends)
-        inside = one.count - one.outside
-        parts = [part for part in ((inside, False), (one.outside, True)) if part[0]]
-        for place, (count, is_outside) in enumerate(parts):
-            begins, until = one.begins, ends
-            if is_outside and one.outside_first and one.outside_last:
-                begins, until = one.outside_first, one.outside_last + timedelta(microseconds=1)
-            share = sqrt(count / most)
+        span, inside = moments(one.begins, ends), one.count - one.outside
+        if inside:
             made.append(
-                Mark(
-                    x=round(x + place * width / len(parts) + 0.5, 1),
-                    width=round(max(width / len(parts) - 1, NARROWEST), 1),
-                    height=round(max(ROW * share, LOWEST), 1),
-                    opacity=round(0.55 + 0.45 * share, 2),
-                    count=count,
-                    begins=one.begins,
-                    ends=ends,
-                    is_outside=is_outside,
-                    query=urlencode(
-                        {"kind": "disclosure", **query, "since": _typed(begins), "until": _typed(until)}
-                    ),
-                )
+                _mark(x, width / (2 if one.outside else 1), inside, most, span, query, one.begins, ends)
             )
+        if one.outside_first and one.outside_last:
+            # Its link reaches from the first of them to the last, so that it opens no others where it can
+            first, beyond = one.outside_first, one.outside_last + timedelta(microseconds=1)
+            place = (x + width / 2, width / 2) if inside else (x, width)
+            made.append(_mark(*place, one.outside, most, span, query, first, beyond, is_outside=True))
     return made
+
+
+def _mark(
+    x: float,
+    width: float,
+    count: int,
+    most: int,
+    span: str,
+    query: dict[str, str],
+    since: datetime,
+    until: datetime,
+    is_outside: bool = False,
+) -> Mark:
+    share = sqrt(count / most)
+    return Mark(
+        x=round(x + 0.5, 1),
+        width=round(max(width - 1, NARROWEST), 1),
+        height=round(max(ROW * share, LOWEST), 1),
+        opacity=round(0.55 + 0.45 * share, 2),
+        count=count,
+        span=span,
+        is_outside=is_outside,
+        query=urlencode({"kind": "disclosure", **query, "since": _typed(since), "until": _typed(until)}),
+    )
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What a row is about: a contract or a person, what its history is filtered by, and the emergencies that are its own."""
+    """What a row is about: a contract or a person, what its history is filtered by, its own emergencies."""
 
     pk: int
     label: str

@@ -18,7 +18,7 @@ from audit.timeline import Period, Picture, Subject, Tally, picture
 from audit.windows import Window
 
 #: How many people have a row at most, and how many entries outside are listed.
-PEOPLE, LISTED = 25, 50
+PEOPLE, LISTED = 20, 50
 
 
 @dataclass(frozen=True)

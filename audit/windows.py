@@ -5,9 +5,10 @@ Pure: dates and moments in, numbers and words of the active language out.
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 
 from django.utils import formats, timezone
-from django.utils.translation import pgettext
+from django.utils.translation import get_language, pgettext
 
 #: How wide the picture is, in its own units: a unit is a pixel where it is drawn as wide as it is.
 WIDTH = 960
@@ -107,6 +108,12 @@ def ticks(shown: Window) -> list[Tick]:
 
 def moments(begins: datetime, ends: datetime) -> str:
     """From when to when, in Japan time and the active language; the day once where it is one."""
+    return _moments(begins, ends, get_language())
+
+
+@lru_cache(1024)
+def _moments(begins: datetime, ends: datetime, language: str | None) -> str:
+    """Kept for a while: every row of a picture has the same pieces of time."""
     begins, ends = timezone.localtime(begins), timezone.localtime(ends)
     first = formats.date_format(begins, "DATETIME_FORMAT")
     if begins.date() == ends.date():

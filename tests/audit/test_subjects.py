@@ -53,7 +53,7 @@ class TestPerson:
     def test_the_latest_entries_are_those_by_and_about_them(self, world, auditor, emergency):
         one = found(auditor, f"/history/people/{world.contractor.pk}/")
         events = [line.entry.event for line in one.latest]
-        assert events[0] == "history.person_read", "that it is read is the latest of all"
+        assert "history.person_read" not in events, "who reads of them is not what they did"
         assert {"denied", "customer.opened", "grant.given"} <= set(events)
         for line in one.latest:
             assert world.contractor.pk in (line.entry.actor_id, line.entry.subject_id)

@@ -4,9 +4,10 @@ from datetime import date, datetime, timedelta
 from urllib.parse import parse_qs
 
 import pytest
+from django.db import connection
 from django.utils import timezone, translation
 
-from access.models import Grant
+from access.models import Emergency, Grant
 from audit.models import LogEntry
 from audit.timeline import LANE, LOWEST, NARROWEST, ROW, Period, Subject, Tally, bands, marks, picture
 from audit.windows import WIDTH, ticks, window
@@ -140,7 +141,8 @@ class TestMarks:
         shown = window("year", DAY)
         begins = shown.start + timedelta(weeks=52)
         (mark,) = marks(shown, [Tally(7, begins, 1)], 1, {})
-        assert mark.ends == shown.end
+        assert parse_qs(mark.query)["until"] == ["2025-01-01T00:00:00"]
+        assert mark.x + mark.width <= WIDTH
 
 
 def test_a_picture_has_a_row_for_each_subject_below_the_bands():
@@ -212,6 +214,26 @@ class TestOutside:
     def test_after_an_expiry_that_nobody_noted_down(self, world, auditor):
         past.emergency(world, at(6), is_ended=False, grants_end=False)
         past.disclosure(world.grant(), at(12))
+        assert drawn(auditor)[0].in_all.outside == 1
+
+    def test_after_an_end_before_the_expiry(self, world, auditor):
+        made = past.emergency(world, at(6), 12, is_ended=False)
+        Emergency.objects.filter(pk=made.pk).update(ended_at=at(9), ended_by=world.supervisor)
+        for hour in (8.9, 9):
+            past.disclosure(world.grant(), at(hour))
+        assert drawn(auditor)[0].in_all.outside == 1
+
+    def test_before_a_declaration_by_a_grant_that_came_too_early(self, world, auditor):
+        made = past.emergency(world, at(6), is_ended=False)
+        Emergency.objects.filter(pk=made.pk).update(declared_at=at(8))
+        for hour in (7.9, 8):
+            past.disclosure(world.grant(), at(hour))
+        assert drawn(auditor)[0].in_all.outside == 1
+
+    def test_under_a_contract_that_is_not_its_grants(self, world, auditor):
+        other = past.second_contract(world, reviewed=True)
+        past.emergency(world, at(6))
+        past.disclosure(world.grant(), at(7), contract_id=other.pk)
         assert drawn(auditor)[0].in_all.outside == 1
 
     def test_by_somebody_elses_grant_or_none(self, world, auditor):
@@ -329,7 +351,8 @@ class TestPage:
         _found, page = drawn(auditor)
         tables = page[page.index("</svg>") :]
         assert made.name in tables
-        assert "2024/01/18 07:00" in tables
+        assert "18 Jan 2024, 07:00–07:15" in tables
+        assert ">1 disclosure</a>" in tables
 
     @pytest.mark.parametrize(
         "query",
@@ -372,3 +395,23 @@ class TestWhoseItIs:
         past.disclosure(world.grant("contractor03"), at(7))
         found, _page = drawn(auditor, f"&contract={other.pk}")
         assert found.in_all.count == 0
+
+
+@pytest.mark.django_db
+def test_a_year_is_counted_in_the_index_and_no_entry_is_looked_at(world, auditor):
+    past.emergency(world, at(6))
+    past.disclosure(world.grant(), at(7))
+    plans = []
+
+    def explained(execute, sql, params, many, context):
+        if "judged" in sql and not sql.startswith("EXPLAIN"):
+            context["cursor"].execute("SET LOCAL enable_seqscan = off")
+            context["cursor"].execute("EXPLAIN " + sql, params)
+            plans.append("\n".join(line for (line,) in context["cursor"].fetchall()))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(explained):
+        drawn(auditor)
+    assert "Index Only Scan" in plans[0]
+    assert "on audit_logentry_2024_01" in plans[0]
+    assert "audit_logentry_2024_02" not in plans[0], "other months are left alone"
