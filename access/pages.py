@@ -86,6 +86,13 @@ PAGES = {
     "portal:add_to_review":                       "audit.review",
     "portal:sign_off":                            "audit.review",
     "portal:reopen_review":                       "audit.review",
+    "portal:timeline":                           "audit.read_history",
+    "portal:history_person":                     "audit.read_history",
+    "portal:history_emergency":                  "audit.read_history",
+    "portal:history_grant":                      "audit.read_history",
+    "portal:history_customer":                   "audit.read_history",
+    "portal:history_customer_file":              "audit.read_history",
+    "portal:history_customer_letter":            "audit.read_history",
     # accounts and organisations
     "portal:access_person_changelist":            "access.view_person",
     "portal:access_person_add":                   "access.add_person",

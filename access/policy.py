@@ -187,6 +187,24 @@ def check_may_export_history(person: Person) -> None:
     check_may(person, EXPORT_HISTORY)
 
 
+def check_may_review_emergency(person: Person, emergency: Emergency) -> None:
+    """Raises Denied unless the auditor reviews one of the contracts granted in it, or none was."""
+    if not emergencies_to_review(person).filter(pk=emergency.pk).exists():
+        raise Denied("history_not_yours", emergency_id=emergency.pk)
+
+
+def check_may_review_person(person: Person, of: Person) -> None:
+    """Raises Denied unless the auditor reviews a contract whose roster has or had the person, or none had."""
+    contracts = DelegationContract.objects.filter(roster__person=of)
+    if contracts.exists() and not contracts_to_review(person).filter(pk__in=contracts).exists():
+        raise Denied("history_not_yours")
+
+
+def reviews_every_contract(person: Person) -> bool:
+    """Whether there is no contract that the auditor does not review: they then read the whole history."""
+    return not DelegationContract.objects.exclude(pk__in=contracts_to_review(person)).exists()
+
+
 def areas_to_declare_in(person: Person):
     """The areas in which the supervisor may declare an emergency, by object permission."""
     return get_objects_for_user(person, DECLARE_IN, ServiceArea, accept_global_perms=False)

@@ -126,8 +126,9 @@ def _words(entry: LogEntry) -> dict[str, Any]:
     words = {key: value for key, value in detail.items() if isinstance(value, str | int)}
     if areas := detail.get("areas"):
         words["areas"] = _several(areas)
-    if until := detail.get("until"):
-        words["until"] = moment(until)
+    for key in ("since", "until"):
+        if key in detail:
+            words[key] = moment(detail[key])
     for key in ("added", "removed"):
         if key in detail and isinstance(detail[key], list):
             words[key] = _several(detail[key]) or _("none")

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from access import admin as access_admin
 from access import models as access
 from access.views import board, contracts, emergencies, inquiries, requests
-from audit import errand_views, review_views, seal_views
+from audit import errand_views, review_views, seal_views, subject_views, timeline_views
 from audit import views as audit_views
 from config import home
 from customers import admin as customers_admin
@@ -116,6 +116,13 @@ class Portal(admin.AdminSite):
             path("reviews/<int:pk>/add/<int:entry>/", review_views.add, name="add_to_review"),
             path("reviews/<int:pk>/sign-off/", review_views.sign_off, name="sign_off"),
             path("reviews/<int:pk>/reopen/", review_views.reopen, name="reopen_review"),
+            path("history/timeline/", timeline_views.timeline, name="timeline"),
+            path("history/people/<int:pk>/", subject_views.person, name="history_person"),
+            path("history/emergencies/<int:pk>/", subject_views.emergency, name="history_emergency"),
+            path("history/grants/<int:pk>/", subject_views.grant, name="history_grant"),
+            path("history/customer/", subject_views.customer, name="history_customer"),
+            path("history/customer/file/", subject_views.customer_file, name="history_customer_file"),
+            path("history/customer/letter/", subject_views.customer_letter, name="history_customer_letter"),
         ]
         kept_by_hand = [
             path(f"registers/{model._meta.model_name}/", include(model_admin.urls))

@@ -79,6 +79,7 @@ def everything(world, client_of) -> None:
     )
     lifecycle.end_what_is_due()
     session_ends.close_sessions_of_ended_grants()
+    subjects_read(world, client_of)
     entry = world.entry("contractor02")
     rosters.remove(world.supervisor, entry)
     rosters.add(world.supervisor, world.contract, entry.person, entry.trained_on)
@@ -90,6 +91,16 @@ def everything(world, client_of) -> None:
     world.organizations["other"].save()
     world.areas["37201"].name_kana = "タカマツ"
     world.areas["37201"].save()
+
+
+def subjects_read(world, client_of) -> None:
+    """What an auditor reads beside the history itself."""
+    client, grant = client_of(world.auditor), world.grant()
+    for page in ("timeline", f"people/{world.contractor.pk}", f"emergencies/{grant.emergency_id}"):
+        client.get(f"/history/{page}/")
+    client.get(f"/history/grants/{grant.pk}/")
+    for page in ("customer", "customer/file", "customer/letter"):
+        client.post(f"/history/{page}/", {"number": HANAKO, "language": "ja"})
 
 
 def the_history_itself(world) -> None:

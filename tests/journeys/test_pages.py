@@ -88,6 +88,13 @@ def addresses(portal) -> dict[str, list[str]]:
             f"/errands/{errand.pk}/",
             f"/history/{LogEntry.objects.latest('pk').pk}/",
             "/emergencies/",
+            *(f"/history/timeline/?zoom={zoom}" for zoom in ("day", "week", "month", "year")),
+            "/history/timeline/?by=person",
+            "/history/timeline/?zoom=day&day=2020-01-01",
+            f"/history/people/{world.contractor.pk}/",
+            f"/history/emergencies/{over.pk}/",
+            f"/history/grants/{world.grant().pk}/",
+            "/history/customer/",
             "/notices/",
             "/reviews/",
             *(f"/reviews/{reviewed}/{what}" for what in ("", "sign-off/", "reopen/")),
@@ -180,3 +187,32 @@ def test_a_sheet_of_the_history_is_asked_for_made_by_a_worker_and_downloaded(add
         page.click("text=Download")
     assert download.value.suggested_filename.endswith(".xlsx")
     assert page.locator("#errand").get_attribute("hx-get") is None
+
+
+def test_a_mark_of_the_timeline_opens_its_entries_by_mouse_and_by_keyboard(addresses, visit):
+    page = visit("auditor")
+    for press in (lambda: page.click("a.mark"), lambda: page.keyboard.press("Enter")):
+        page.goto("/history/timeline/?zoom=day")
+        page.focus("a.mark")
+        press()
+        page.wait_for_url("**/history/?kind=disclosure**")
+        lines = page.locator("ol.lines li")
+        assert lines.count() == page.locator("li.kind-disclosure").count() == 2
+
+
+def test_an_auditor_answers_a_customer(addresses, visit):
+    page = visit("auditor", language="en")
+    page.goto("/history/customer/")
+    page.fill("[name=number]", f"{HANAKO[:11]} {HANAKO[11:]}")
+    page.click("main form button[type=submit]")
+    page.wait_for_selector("table.results")
+    assert HANAKO not in page.url
+    with page.expect_download() as download:
+        page.click("#answer button[formaction]")
+    assert download.value.suggested_filename.startswith("disclosures-")
+    page.click("#answer button.primary")
+    page.wait_for_selector("article")
+    assert page.locator("html").get_attribute("lang") == "ja"
+    page.emulate_media(media="print")
+    assert page.locator("article h1").is_visible()
+    assert not any(page.locator(around).is_visible() for around in (".top", ".band", ".side", ".on-screen"))

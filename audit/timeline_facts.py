@@ -1,0 +1,137 @@
+"""The timeline for an auditor: what they may review, gathered from the facts and counted from the history."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Coalesce
+
+from access import policy
+from access.models import Emergency, Grant, Person
+from audit import recording, tallies
+from audit.reading import Line, readable, visible_to
+from audit.tallies import Totals
+from audit.timeline import Period, Picture, Subject, Tally, picture
+from audit.windows import Window
+
+#: How many people have a row at most, and how many entries outside are listed.
+PEOPLE, LISTED = 20, 50
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is drawn: one contract or (None) all that the reader reviews, one person or everybody, by whom."""
+
+    contract: int | None = None
+    person: Person | None = None
+    by_person: bool = False
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The picture, the latest entries that lie outside, the counts of all, how many rows are not drawn, and when
+    the last emergency was declared."""
+
+    picture: Picture
+    outside: list[Line]
+    in_all: Totals
+    left_out: int
+    last_emergency: datetime | None
+
+
+@transaction.atomic
+def timeline(reader: Person, shown: Window, asked: Asked, now: datetime) -> Timeline:
+    """The timeline of the window. That it was looked at is in the history.
+
+    Raises Denied for a contract, or a person of contracts, that are another auditor's to review.
+    """
+    policy.check_may(reader, "audit.read_history")
+    contracts = policy.contracts_to_review(reader)
+    if asked.contract is not None:
+        policy.check_may_review(reader, asked.contract)
+        contracts = contracts.filter(pk=asked.contract)
+    if asked.person is not None:
+        policy.check_may_review_person(reader, asked.person)
+    recording.decision(
+        "history.timeline_read",
+        actor=reader,
+        subject_id=asked.person.pk if asked.person else None,
+        contract_id=asked.contract,
+        detail={"since": shown.start.isoformat(), "until": shown.end.isoformat()},
+    )
+    of = tallies.Asked(
+        list(contracts.values_list("pk", flat=True)), asked.person.pk if asked.person else None
+    )
+    by_person = asked.by_person and asked.person is None
+    counted, in_all = tallies.tallies(shown, of, by_person=by_person, most=PEOPLE if by_person else 10_000)
+    lines = list(dict.fromkeys(one.row for one in counted))
+    periods = _periods(shown)
+    grants = Grant.objects.filter(emergency__in=periods, roster_entry__contract__in=of.contracts)
+    if by_person:
+        subjects = _people(lines, asked.contract, _granted(grants, "roster_entry__person", periods))
+    else:
+        if asked.person:
+            grants = grants.filter(roster_entry__person=asked.person)
+        granted = _granted(grants, "roster_entry__contract", periods)
+        subjects = _contracts(shown, contracts, lines, asked.person, granted)
+    return Timeline(
+        picture(shown, periods.values(), subjects, counted, now),
+        _outside(reader, of, counted),
+        in_all,
+        in_all.rows - len(lines),
+        Emergency.objects.values_list("declared_at", flat=True).first(),
+    )
+
+
+def _outside(reader: Person, of: tallies.Asked, counted: Iterable[Tally]) -> list[Line]:
+    """The latest entries outside, of the time in which there are some."""
+    first = [one.outside_first for one in counted if one.outside_first]
+    last = [one.outside_last for one in counted if one.outside_last]
+    if not first:
+        return []
+    found = tallies.outside(of, min(first), max(last) + timedelta(microseconds=1), LISTED)
+    return [readable(entry) for entry in visible_to(reader).filter(pk__in=found).newest_first()]
+
+
+def _periods(shown: Window) -> dict[int, Period]:
+    """The emergencies of the window, by key; they are no secret to an auditor."""
+    reach = Emergency.objects.annotate(ends=Coalesce("ended_at", "expires_at"))
+    found = reach.filter(declared_at__lt=shown.end, ends__gt=shown.start)
+    return {one.pk: Period(one.pk, one.name, one.is_drill, one.declared_at, one.ends) for one in found}
+
+
+def _granted(grants, by: str, periods: dict[int, Period]) -> dict[int, tuple[Period, ...]]:
+    """The emergencies in which there are grants, for each contract or person: what `by` leads to."""
+    found: dict[int, tuple[Period, ...]] = defaultdict(tuple)
+    for subject, emergency in grants.order_by().values_list(by, "emergency").distinct():
+        found[subject] += (periods[emergency],)
+    return found
+
+
+def _contracts(
+    shown: Window, contracts, lines: Collection[int], person: Person | None, granted: dict
+) -> list[Subject]:
+    """The contracts that were in force in the window, or have something in it."""
+    in_force = Q(starts_at__lt=shown.end, ends_at__gt=shown.start) & (
+        Q(ended_at=None) | Q(ended_at__gt=shown.start)
+    )
+    theirs = Q(roster__person=person) if person else Q()
+    found = contracts.filter((in_force & theirs) | Q(pk__in=[*lines, *granted])).distinct().order_by("title")
+    filtered = (("person", person.username),) if person else ()
+    return [
+        Subject(one.pk, one.title, (("contract", str(one.pk)), *filtered), granted.get(one.pk, ()))
+        for one in found
+    ]
+
+
+def _people(lines: list[int], contract: int | None, granted: dict) -> list[Subject]:
+    """The people, in the order of the lines."""
+    found = Person.objects.in_bulk(lines)
+    filtered = (("contract", str(contract)),) if contract else ()
+    return [
+        Subject(pk, str(found[pk]), (("person", found[pk].username), *filtered), granted.get(pk, ()))
+        for pk in lines
+    ]

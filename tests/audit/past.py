@@ -1,0 +1,76 @@
+"""A past for tests: emergencies that were, and disclosures at any time, also such as the portal never makes."""
+
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import Group
+from django.utils import timezone
+from guardian.shortcuts import assign_perm
+
+from access.models import DelegationContract, Emergency, Grant, Person, RosterEntry
+from audit import months
+from audit.models import LogEntry
+from tests.world import HANAKO
+
+
+def emergency(
+    world, begins: datetime, hours: float = 6, *, is_ended: bool = True, grants_end: bool = True, **facts
+) -> Emergency:
+    """An emergency that was open for so many hours from then, all the roster granted through it, or for longer."""
+    made = world.declare(**facts)
+    ends = begins + timedelta(hours=hours)
+    ended = {"ended_at": ends, "ended_by": world.supervisor} if is_ended else {}
+    Emergency.objects.filter(pk=made.pk).update(declared_at=begins, expires_at=ends, **ended)
+    Grant.objects.filter(emergency=made).update(starts_at=begins, **({"ends_at": ends} if grants_end else {}))
+    made.refresh_from_db()
+    return made
+
+
+def second_contract(world, *, reviewed: bool) -> DelegationContract:
+    """One more contract, with contractor03 alone on its roster; reviewed by the auditors, or by nobody yet."""
+    world.contract.refresh_from_db()
+    fields = {f.name: getattr(world.contract, f.name) for f in DelegationContract._meta.fields}
+    other = DelegationContract.objects.create(
+        **fields
+        | {"id": None, "title": "別の契約", "starts_at": world.contract.starts_at - timedelta(days=3650)}
+    )
+    person = world.people["contractor03"] = Person.objects.create(
+        username="contractor03",
+        name="受託 03",
+        organization=world.organizations["affiliate"],
+        role="contractor",
+    )
+    RosterEntry.objects.create(
+        contract=other, person=person, trained_on=timezone.localdate(), added_by=world.supervisor
+    )
+    assign_perm("access.grant_under_contract", Group.objects.get(name="supervisor"), other)
+    if reviewed:
+        assign_perm("access.review_contract", Group.objects.get(name="auditor"), other)
+    return other
+
+
+def disclosure(
+    grant: Grant, at: datetime, *, number: str = HANAKO, event: str = "customer.opened", **facts
+) -> LogEntry:
+    """A customer shown to the grant's person at the moment, whether that could be or not."""
+    months.add(at, at)
+    entry = LogEntry(
+        **{
+            "kind": "disclosure",
+            "event": event,
+            "actor": grant.roster_entry.person,
+            "basis": "live_grant",
+            "inquiry_id": 1,
+            "customer_id": 1,
+            "object_repr": number,
+            "supply_point_number": number,
+            "area_code": "37201",
+            "fields": ["name", "supply_point_number"],
+            "grant_id": grant.pk,
+            "emergency_id": grant.emergency_id,
+            "contract_id": grant.roster_entry.contract_id,
+            "timestamp": at,
+        }
+        | facts
+    )
+    entry.save()
+    return entry
