@@ -4,13 +4,13 @@ import csv
 import io
 
 import pytest
-from customers.cells import cell as harmless
 from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from access.models import Emergency
 from audit.models import LogEntry
+from customers.cells import cell as harmless
 from tests.audit import past
 from tests.world import HANAKO, JIRO, TARO
 
