@@ -176,6 +176,8 @@ def test_the_readmes_pictures(addresses, visit):
     auditor = visit("auditor", width=1200)
     auditor.goto("/history/")
     auditor.screenshot(path=PICTURES / "history.png", clip={"x": 0, "y": 0, "width": 1200, "height": 860})
+    auditor.goto("/history/timeline/?zoom=day")
+    auditor.screenshot(path=PICTURES / "timeline.png", clip={"x": 0, "y": 0, "width": 1200, "height": 640})
 
 
 def test_a_sheet_of_the_history_is_asked_for_made_by_a_worker_and_downloaded(addresses, visit):
