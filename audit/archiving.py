@@ -116,11 +116,14 @@ def read_back(manifest_path: Path) -> Iterator[tuple[int, str]]:
         path = manifest_path.parent / manifest["file"]
         if manifest["format"] != FORMAT or sha256(path.read_bytes()).hexdigest() != manifest["sha256"]:
             raise NotArchived(f"{path} is not what its manifest says.")
-        count = 0
+        count, last = 0, -1
         with gzip.open(path, "rt", encoding="utf-8") as file:
             for line in file:
                 one = json.loads(line)
-                yield one["position"], one["entry"]
+                if one["position"] <= last:
+                    raise NotArchived(f"{path} holds the position {one['position']} twice, or out of order.")
+                last = one["position"]
+                yield last, one["entry"]
                 count += 1
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NotArchived(f"{manifest_path} cannot be read: {error}") from None
@@ -128,17 +131,17 @@ def read_back(manifest_path: Path) -> Iterator[tuple[int, str]]:
         raise NotArchived(f"{path} holds {count} entries, and should hold {manifest['entries']}.")
 
 
-def check_against_seals(manifest_path: Path) -> int:
-    """Compares an archive with the leaves, entry by entry; returns how many. Raises NotArchived."""
-    count, piece = 0, {}
+def check_against_seals(manifest_path: Path) -> set[int]:
+    """Compares an archive with the leaves, entry by entry; returns their positions. Raises NotArchived."""
+    positions, piece = set(), {}
     for position, text in read_back(manifest_path):
         piece[position] = leaf_hash(text.encode())
-        count += 1
+        positions.add(position)
         if len(piece) == PIECE:
             _compare(piece, manifest_path)
             piece = {}
     _compare(piece, manifest_path)
-    return count
+    return positions
 
 
 @transaction.atomic
@@ -152,10 +155,12 @@ def drop(due: Due, manifest_path: Path) -> int:
         raise NotArchived(f"{manifest_path} is of another month, or of other kinds.")
     if any(_end_of_years(due.month, kind) > timezone.now() for kind in due.kinds):
         raise NotArchived(f"{due.month:%Y-%m} has to be kept longer (HISTORY_YEARS).")
-    count = check_against_seals(manifest_path)
-    going = _going(due).count()
-    if going != count:
-        raise NotArchived(f"The archive holds {count} entries of {due.month:%Y-%m}, the history {going}.")
+    archived = check_against_seals(manifest_path)
+    going = _going(due).values("pk")
+    here = set(SealedEntry.objects.filter(entry_id__in=going).values_list("position", flat=True))
+    count = _going(due).count()
+    if archived != here or len(here) != count:
+        raise NotArchived(f"The archive does not hold the {count} entries of {due.month:%Y-%m}, or others.")
     recording.decision(
         DROPPED,
         detail={
@@ -170,22 +175,39 @@ def drop(due: Due, manifest_path: Path) -> int:
     return count
 
 
-def dropped() -> dict[tuple[str, str], datetime]:
-    """What was dropped, as the history says: (month, kind) to when. For the verifier."""
-    return {
-        (detail["month"], kind): at
-        for detail, at in LogEntry.objects.filter(event=DROPPED, kind="decision").values_list(
-            "additional_data", "timestamp"
+@dataclass(frozen=True)
+class Drop:
+    """What the history says was dropped: of which month and kinds, how many, by which entry."""
+
+    month: str
+    kinds: tuple[str, ...]
+    count: int
+    entry_id: int
+
+    def was_due(self, sealed_at: datetime) -> bool:
+        """Whether the years of every kind were over when the entry that says so was sealed.
+
+        By the settings of now, and by the seal's time: an entry may say any time.
+        """
+        month = date.fromisoformat(f"{self.month}-01")
+        return all(_end_of_years(month, kind) <= sealed_at for kind in self.kinds)
+
+    def is_whole(self) -> bool:
+        """Whether just so many leaves of the month and kinds are there, and of their entries none."""
+        month = date.fromisoformat(f"{self.month}-01")
+        leaves = SealedEntry.objects.filter(
+            timestamp__gte=start_of(month), timestamp__lt=_end(month), kind__in=self.kinds
         )
-        for kind in detail["kinds"]
-    }
+        stays = _of(month).filter(kind__in=self.kinds)
+        kept_for_ever = stays.filter(event=DROPPED)
+        return (
+            not stays.exclude(event=DROPPED).exists() and leaves.count() - kept_for_ever.count() == self.count
+        )
 
 
-def may_be_gone(leaf: SealedEntry, gone: dict[tuple[str, str], datetime]) -> bool:
-    """Whether the history says that this leaf's entry was dropped, and it was old enough by then."""
-    month = timezone.localtime(leaf.timestamp).date().replace(day=1)
-    at = gone.get((f"{month:%Y-%m}", leaf.kind))
-    return at is not None and at >= _end(month.replace(year=month.year + LEAST_YEARS))
+def month_and_kind(leaf: SealedEntry) -> tuple[str, str]:
+    """Of which month (Japan's) and kind a leaf's entry is."""
+    return f"{timezone.localtime(leaf.timestamp):%Y-%m}", leaf.kind
 
 
 def start_of(month: date) -> datetime:

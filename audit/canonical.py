@@ -1,7 +1,8 @@
 """The canonical form of an entry: the bytes that are sealed. Fixed for ever: a change is a new form.
 
 JSON (RFC 8259) in UTF-8, keys in order, no spaces; times in UTC to the microsecond, which is what the
-column stores. What is null is left out, so that a column added later changes no entry of before; so a
+column stores. A jsonb column is a string, PostgreSQL's own text of it: its numbers have more digits than a
+float, and a JSON null is no NULL. What is null is left out, so that a column added later changes no entry of before; so a
 later column has to be null for those.
 """
 
@@ -19,22 +20,19 @@ COLUMNS = (
     "serialized_data", "subject_id", "supply_point_number", "timestamp",
 )  # fmt: skip
 #: For SELECT.
-COLUMNS_SQL = ", ".join(f'e."{name}"' for name in COLUMNS)
+COLUMNS_SQL = ", ".join(
+    f'e."{name}"::text' if name in ("additional_data", "changes", "serialized_data") else f'e."{name}"'
+    for name in COLUMNS
+)
 ID, KIND, TIMESTAMP = (COLUMNS.index(name) for name in ("id", "kind", "timestamp"))
 
-_dump = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
-#: jsonb comes as text (Django asks for it so), and is part of the form as what it means.
-_JSON = tuple(COLUMNS.index(name) for name in ("additional_data", "changes", "serialized_data"))
+_dump = json.JSONEncoder(ensure_ascii=False, sort_keys=True, allow_nan=False, separators=(",", ":")).encode
 
 
 def canonical(row: Sequence[Any]) -> bytes:
     """The bytes of an entry, whose values come in the order of COLUMNS, as Django's cursor gives them."""
-    values = list(row)
-    for index in _JSON:
-        if isinstance(values[index], str):
-            values[index] = json.loads(values[index])
-    values[TIMESTAMP] = moment(values[TIMESTAMP])
-    entry = {name: value for name, value in zip(COLUMNS, values, strict=True) if value is not None}
+    entry = {name: value for name, value in zip(COLUMNS, row, strict=True) if value is not None}
+    entry["timestamp"] = moment(row[TIMESTAMP])
     return _dump(entry).encode()
 
 

@@ -53,6 +53,25 @@ def _number(name: str) -> forms.IntegerField:
     return forms.IntegerField(label=FILTERS[name], required=False, min_value=1, max_value=_MOST)
 
 
+class Moment(forms.DateTimeField):
+    """A time of this history's: what it was filtered by is an entry, and every calendar has to have it."""
+
+    widget = MomentInput
+    default_error_messages = {"far": _("Choose a time from 2000 to 2199.")}
+
+    def clean(self, value):
+        at = super().clean(value)
+        if at and not 2000 <= at.year < 2200:
+            raise forms.ValidationError(self.error_messages["far"], code="far")
+        return at
+
+    def to_python(self, value):
+        try:
+            return super().to_python(value)
+        except OverflowError:
+            raise forms.ValidationError(self.error_messages["far"], code="far") from None
+
+
 class HistoryFilter(forms.Form):
     """What to show of the history; everything empty shows all, newest first.
 
@@ -63,8 +82,8 @@ class HistoryFilter(forms.Form):
     customer = forms.CharField(label=FILTERS["customer"], required=False, max_length=60)
     emergency = NumberChoice("emergency")
     kind = forms.ChoiceField(label=FILTERS["kind"], required=False, choices=[ALL, *LogEntry.Kind.choices])
-    since = forms.DateTimeField(label=FILTERS["since"], required=False, widget=MomentInput())
-    until = forms.DateTimeField(label=FILTERS["until"], required=False, widget=MomentInput())
+    since = Moment(label=FILTERS["since"], required=False)
+    until = Moment(label=FILTERS["until"], required=False)
     order = forms.ChoiceField(
         label=_("Order"),
         required=False,

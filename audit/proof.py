@@ -16,10 +16,13 @@ that the head is the one that was published, which `--heads` compares with a fil
 import argparse
 import hashlib
 import json
+import re
 import sys
+import unicodedata
 from base64 import b64decode
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -49,6 +52,32 @@ class SignedHead:
     previous: str
     made_at: str
     key_id: str
+
+
+@dataclass(frozen=True)
+class Proven:
+    """A head, the older heads that it continues, and the entries that are in it."""
+
+    head: SignedHead
+    olders: list[SignedHead]
+    entries: list[dict]
+
+
+def read_json(text: str) -> Any:
+    """What the text says; raises ValueError also where a key is said twice, or a number is none."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len({name for name, _ in pairs}) < len(pairs):
+            raise ValueError("a key is said twice")
+        return dict(pairs)
+
+    def refused(constant: str) -> None:
+        raise ValueError(f"{constant} is no number")
+
+    try:
+        return json.loads(text, object_pairs_hook=once, parse_constant=refused)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
 
 
 def leaf_hash(content: bytes) -> bytes:
@@ -140,14 +169,14 @@ def read_key(path: Path) -> Ed25519PublicKey:
 def check_head(text: str, signature: bytes, keys: list[Ed25519PublicKey]) -> SignedHead:
     """The head, if one of the trusted keys signed it. Raises NotProven."""
     try:
-        said = json.loads(text)
+        said = read_json(text)
         head = SignedHead(
             text,
             str(said["log"]),
             _whole(said["number"]),
             _whole(said["start"]),
             _whole(said["size"]),
-            bytes.fromhex(said["root"]),
+            _digest(said["root"]),
             str(said["previous"]),
             str(said["made_at"]),
             str(said["key"]),
@@ -161,13 +190,13 @@ def check_head(text: str, signature: bytes, keys: list[Ed25519PublicKey]) -> Sig
         key.verify(signature, SIGNED + text.encode())
     except InvalidSignature:
         raise NotProven(f"the signature of the head {head.number} is not good") from None
-    if len(head.root) != 32 or not 0 <= head.start < head.size:
+    if not 0 <= head.start < head.size:
         raise NotProven("the head contradicts itself")
     return head
 
 
-def check(proof: dict, keys: list[Ed25519PublicKey]) -> tuple[SignedHead, list[dict]]:
-    """The head and the entries that the proof shows to be in it. Raises NotProven for the least fault."""
+def check(proof: dict, keys: list[Ed25519PublicKey]) -> Proven:
+    """What the proof shows. Raises NotProven for the least fault."""
     if not isinstance(proof, dict) or proof.get("format") != FORMAT:
         raise NotProven(f"this is no file of the format “{FORMAT}”")
     head = _head_of(proof, keys)
@@ -182,24 +211,56 @@ def check(proof: dict, keys: list[Ed25519PublicKey]) -> tuple[SignedHead, list[d
         root = root_from_inclusion(leaf_hash(text.encode()), position, head.size, _path(one))
         if root != head.root:
             raise NotProven(f"the entry at position {position} is not what was sealed there")
-        entries.append(json.loads(text))
+        try:
+            entries.append(read_json(text))
+        except ValueError as error:
+            raise NotProven(f"the entry at position {position} cannot be read: {error}") from None
+    olders = []
     for older in _listed(proof, "consistency"):
         before = _head_of(older, keys)
         if before.log != head.log:
             raise NotProven("the two heads are of two histories")
+        if before.number >= head.number or before.number in {one.number for one in olders}:
+            raise NotProven(f"the head {before.number} is not an older one, or stands there twice")
         check_consistency(before.size, before.root, head.size, head.root, _path(older))
-    return head, entries
+        olders.append(before)
+    if not entries and not olders:
+        raise NotProven("there is a signed head, and nothing that it proves")
+    return Proven(head, olders, entries)
 
 
 def check_published(head: SignedHead, lines: list[str]) -> None:
     """Raises NotProven where a published head of the same number and history says something else."""
-    published = [json.loads(json.loads(line)["head"]) for line in lines if line.strip()]
-    said = json.loads(head.text)
-    same = [one for one in published if (one["log"], one["number"]) == (head.log, head.number)]
+    published = [said for line in lines if (said := _published(line))]
+    said = read_json(head.text)
+    same = [one for one in published if (one.get("log"), one.get("number")) == (head.log, head.number)]
     if not same:
         raise NotProven(f"the head {head.number} is not among the published ones")
     if any(one != said for one in same):
         raise NotProven(f"the head {head.number} was published otherwise")
+
+
+def _published(line: str) -> dict | None:
+    """The head in a line, or None where there is none: a crash may have broken a line off."""
+    try:
+        said = read_json(read_json(line)["head"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return said if isinstance(said, dict) else None
+
+
+def _digest(text: object) -> bytes:
+    """A SHA-256 in the one way of writing it. Raises ValueError."""
+    if not isinstance(text, str) or not re.fullmatch("[0-9a-f]{64}", text):
+        raise ValueError("this is no SHA-256")
+    return bytes.fromhex(text)
+
+
+def _visible(text: str) -> str:
+    """The text without what a terminal would obey: control and format characters are written out."""
+    return "".join(
+        f"\\u{ord(one):04x}" if unicodedata.category(one) in ("Cc", "Cf", "Zl", "Zp") else one for one in text
+    )
 
 
 def _head_of(part: dict, keys: list[Ed25519PublicKey]) -> SignedHead:
@@ -217,12 +278,9 @@ def _path(part: dict) -> list[bytes]:
     if not isinstance(path, list) or len(path) > LONGEST_PATH:
         raise NotProven("the path cannot be read")
     try:
-        digests = [bytes.fromhex(digest) for digest in path]
-    except (TypeError, ValueError):
-        raise NotProven("the path cannot be read") from None
-    if any(len(digest) != 32 for digest in digests):
-        raise NotProven("the path holds something that is no SHA-256")
-    return digests
+        return [_digest(digest) for digest in path]
+    except ValueError:
+        raise NotProven("the path holds something that is no SHA-256") from None
 
 
 def _of(part: dict, name: str):
@@ -255,25 +313,34 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--show", action="store_true", help="print the entries that are proven")
     asked = parser.parse_args(arguments)
     try:
-        proof = json.loads(asked.file.read_text(encoding="utf-8"))
-        head, entries = check(proof, [read_key(path) for path in asked.key])
+        proof = read_json(asked.file.read_text(encoding="utf-8"))
+        proven = check(proof, [read_key(path) for path in asked.key])
         if asked.heads:
-            check_published(head, asked.heads.read_text(encoding="utf-8").splitlines())
+            lines = asked.heads.read_text(encoding="utf-8", errors="replace").splitlines()
+            for one in (proven.head, *proven.olders):
+                check_published(one, lines)
     except (OSError, ValueError) as error:
         print(f"NOT PROVEN: {asked.file} cannot be read: {error}", file=sys.stderr)
         return 1
     except NotProven as why:
         print(f"NOT PROVEN: {why}", file=sys.stderr)
         return 1
-    print(f"Head {head.number} of history {head.log}: {head.size} entries, sealed at {head.made_at},")
-    print(f"  signed with key {head.key_id}. Root {head.root.hex()}")
-    print(f"Entries proven to be in it: {len(entries)}")
-    older = len(proof.get("consistency", []))
-    if older:
-        print(f"Older heads proven to be its unchanged beginning: {older}")
+    head = proven.head
+    print(f"Head {head.number} of history {_visible(head.log)}: {head.size} entries, sealed at")
+    print(f"  {_visible(head.made_at)} (says its signer), signed with key {head.key_id}.")
+    print(f"  Root {head.root.hex()}")
+    print(f"Entries proven to be in it: {len(proven.entries)}")
+    if proven.olders:
+        print(
+            f"Older heads proven to be its unchanged beginning: {', '.join(str(o.number) for o in proven.olders)}"
+        )
+    if not asked.heads:
+        print(
+            "Not compared with published heads (--heads): whoever has the key could have signed another history."
+        )
     if asked.show:
-        for entry in entries:
-            print(json.dumps(entry, ensure_ascii=False))
+        for entry in proven.entries:
+            print(_visible(json.dumps(entry, ensure_ascii=False)))
     return 0
 
 

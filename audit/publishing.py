@@ -120,13 +120,11 @@ SENDERS = {"file": _to_file, "syslog": _to_syslog, "mailto": _to_mail}
 
 
 def published_lines() -> Iterator[tuple[str, Iterator[tuple[int, str]]]]:
-    """The heads in the files that this machine can read: where, and each one's number and text.
-
-    A destination that has had heads and whose file is gone counts as empty: `verify` compares the last one.
-    """
+    """The heads in the files outside: where, and each one's number and text; a file that is gone holds none."""
     for destination in settings.SEAL_HEADS:
-        if urlsplit(destination).scheme == "file" and _path(destination).is_file():
-            yield destination, read_lines(_path(destination))
+        if urlsplit(destination).scheme == "file":
+            path = _path(destination)
+            yield destination, read_lines(path) if path.is_file() else iter(())
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:

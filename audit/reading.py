@@ -109,9 +109,14 @@ def readable(entry: LogEntry) -> Line:
     """The entry as a title and a sentence in the active language."""
     code = entry.event or _CHANGES.get(entry.action, "changed.updated")
     # What nobody knows is shown as it stands: one odd row must not hide all the others
-    title, sentence = EVENTS.get(code) or (code, "%(person)s: " + code.replace("%", "%%"))
-    words = _words(entry)
-    return Line(entry, title, sentence % words, words)
+    plain = "%(person)s: " + code.replace("%", "%%")
+    title, sentence = EVENTS.get(code) or (code, plain)
+    try:
+        words = _words(entry)
+        return Line(entry, title, sentence % words, words)
+    except (ValueError, TypeError, AttributeError, KeyError, OverflowError):
+        words = {"person": entry.actor_name, "role": entry.actor_role, "reason": entry.reason}
+        return Line(entry, title, plain % words, words)
 
 
 class _Missing(dict):

@@ -7,17 +7,16 @@ leaf, its seal and the end of its waiting are one transaction.
 
 import json
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from audit import canonical
-from audit.models import Seal, SealedEntry, Unsealed
+from audit.models import Seal, Unsealed
 from audit.proof import SIGNED, key_id
 from audit.signing import signing_key
 from audit.tree import HistoryTree, add_leaves
@@ -28,6 +27,8 @@ SEALING = 20230119
 RUN = 10_000
 #: An entry that has waited so long says that sealing does not work.
 LATE = timedelta(minutes=15)
+#: What is dated before, or later than so long from now, is no entry of this history's.
+EARLIEST, SOON = datetime(2000, 1, 1, tzinfo=UTC), timedelta(minutes=5)
 
 
 def seal_what_waits() -> int:
@@ -106,10 +107,21 @@ def read_entries(places: Sequence[tuple[int, datetime]]) -> list[Sequence[Any]]:
 
 
 def _waiting() -> list[tuple[int, datetime]]:
-    """What waits, the lowest numbers first; a number that is sealed already is left for the verifier."""
-    sealed = SealedEntry.objects.filter(entry_id=OuterRef("entry_id"))
-    waiting = Unsealed.objects.filter(~Exists(sealed)).order_by("entry_id")
-    return list(waiting.values_list("entry_id", "timestamp")[:RUN])
+    """What waits and can be sealed, the lowest numbers first.
+
+    What cannot (no such entry, a number that is sealed already, a time to come) keeps nothing else waiting;
+    the verifier names it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            'SELECT u.entry_id, u."timestamp" FROM audit_unsealed u '
+            'WHERE u."timestamp" BETWEEN %s AND statement_timestamp() + %s '
+            'AND EXISTS (SELECT FROM audit_logentry e WHERE e.id = u.entry_id AND e."timestamp" = u."timestamp") '
+            "AND NOT EXISTS (SELECT FROM audit_sealedentry s WHERE s.entry_id = u.entry_id) "
+            "ORDER BY u.entry_id LIMIT %s",
+            [EARLIEST, SOON, RUN],
+        )
+        return cursor.fetchall()
 
 
 def _head(before: Seal | None, start: int, size: int, made_at: datetime, key: str) -> str:

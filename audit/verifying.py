@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -21,9 +22,9 @@ from access import policy
 from access.errors import Unfit
 from access.people import Person
 from audit import archiving, canonical, publishing, recording
-from audit.models import Node, Seal, SealedEntry, Unsealed
+from audit.models import LogEntry, Node, Seal, SealedEntry, Unsealed
 from audit.proof import NotProven, SignedHead, check_head, leaf_hash, node_hash
-from audit.sealing import LATE, read_entries
+from audit.sealing import LATE, SOON, read_entries
 from audit.signing import NoKey, trusted_keys
 from audit.tree import FAN, HistoryTree
 
@@ -32,7 +33,7 @@ PIECE = 5_000
 #: So many faults are listed; the first is what matters.
 MOST = 100
 #: A transaction is over by then: an entry sealed later than that after an earlier seal was put in.
-LONGEST_TRANSACTION = timedelta(hours=6)
+LONGEST_TRANSACTION = timedelta(hours=1)
 #: What refuses to change the history, and notes what is to be sealed: table to its triggers.
 TRIGGERS = {
     "audit_logentry": {"history_is_append_only", "history_is_never_emptied", "entries_are_sealed"},
@@ -44,7 +45,7 @@ TRIGGERS = {
 #: The triggers of each month of the history.
 OF_A_MONTH = {"history_is_append_only", "history_is_never_emptied"}
 #: MD5 of the bodies of the triggers' functions (audit migrations 0002 and 0006): another body may refuse nothing.
-FUNCTIONS = ["1e9b7c501a0f8b8d2193cbe4f9bf9a00", "bfe429f7d0dcf6aab4a86779f4d39429"]
+FUNCTIONS = ["1e9b7c501a0f8b8d2193cbe4f9bf9a00", "ef3616821699c083a7161ec963f1ca8a"]
 #: The widths of the subtrees that `Node` keeps.
 KEPT = {FAN**n for n in range(1, 8)}
 
@@ -55,6 +56,10 @@ FAULTS = {
     "entry_missing":    _("Entry %(entry)s (position %(position)s, seal %(seal)s) is missing."),
     "entry_inserted":   _("Entry %(entry)s of %(at)s is in no seal: it was put in, or sealing was passed by."),
     "entry_backdated":  _("Entry %(entry)s says %(at)s, but was first seen when seal %(seal)s was made: it was put in later."),
+    "entry_postdated":  _("Entry %(entry)s says %(at)s, which was still to come when it was sealed or put in."),
+    "entry_doubled":    _("Entry %(entry)s (position %(position)s, seal %(seal)s) is there more than once: another was put in."),
+    "drop_unfounded":   _("Entry %(entry)s says that entries of %(month)s (%(kinds)s) were dropped; that is not so, or was not due."),
+    "table_changed":    _("The table %(table)s is not as it should be: %(why)s."),
     "entry_moved":      _("Entry %(entry)s (position %(position)s, seal %(seal)s) is not in its place: entries were moved."),
     "entry_unsealed":   _("Entry %(entry)s of %(at)s waits for its seal too long: sealing does not work, or the entry is missing."),
     "leaf_missing":     _("The leaf at position %(position)s (seal %(seal)s) is missing."),
@@ -64,6 +69,7 @@ FAULTS = {
     "seal_changed":     _("Seal %(seal)s is not what was signed: %(why)s."),
     "seal_missing":     _("Seal %(seal)s is missing."),
     "seal_unpublished": _("Seal %(seal)s is not what was published to %(where)s."),
+    "head_missing":     _("Seal %(seal)s is missing from what was published to %(where)s."),
     "archive_differs":  _("An archive is not what was sealed: %(why)s"),
     "trigger_missing":  _("The trigger %(trigger)s of %(table)s is missing, switched off, or does something else."),
 }
@@ -123,11 +129,19 @@ def verify(
     """Computes all seals again, or those made from `since` on (aware), and reads `archives` back. Raises NoKey.
 
     Reads in pieces, each a statement of its own: what is sealed stays, so nothing needs to be held still.
-    progress: is told how many entries of how many are done.
+    What is sealed meanwhile is left for the next time. progress: is told how many entries of how many are done.
     """
     outcome = Outcome()
+    check_tables(outcome)
     check_triggers(outcome)
-    walk = Walk(outcome, since)
+    archived: set[int] = set()
+    for path in archives:
+        try:
+            archived |= archiving.check_against_seals(path)
+        except archiving.NotArchived as why:
+            outcome.add("archive_differs", why=str(why))
+    outcome.read_back = len(archived)
+    walk = Walk(outcome, since, archived)
     total = walk.left()
     for piece in walk.pieces():
         walk.go_on(piece)
@@ -135,11 +149,6 @@ def verify(
     walk.stop()
     check_completeness(outcome)
     check_published(outcome)
-    for path in archives:
-        try:
-            outcome.read_back += archiving.check_against_seals(path)
-        except archiving.NotArchived as why:
-            outcome.add("archive_differs", why=str(why))
     return outcome
 
 
@@ -166,10 +175,19 @@ def on_errand(
 class Walk:
     """The way through the leaves, in order, seal by seal: what is known at the present position."""
 
-    def __init__(self, outcome: Outcome, since: datetime | None):
+    def __init__(self, outcome: Outcome, since: datetime | None, archived: set[int]):
         self.outcome = outcome
         self.keys = trusted_keys()
-        self.dropped = archiving.dropped()
+        self.archived = archived
+        #: What is gone, by month and kind: how many, and the first of them.
+        self.gone: dict[tuple[str, str], list] = {}
+        #: The last leaf of now; a seal of its own transaction covers it, and the seals are read after it.
+        last = SealedEntry.objects.order_by("-position").values_list("position", flat=True).first()
+        self.end = 0 if last is None else last + 1
+        newest = Seal.objects.first()
+        self.last_number = newest.number if newest else 0
+        if newest and newest.size > self.end:
+            self.end = newest.size
         self.position = 0
         self.peaks: list[tuple[int, bytes]] = []
         self.head: SignedHead | None = None
@@ -180,20 +198,21 @@ class Walk:
         seals = Seal.objects.order_by("number")
         if since:
             self._begin_after(seals.filter(made_at__lt=since).last())
-        self.to_come = seals.filter(number__gt=self.number).iterator(PIECE)
+        self.to_come = seals.filter(number__gt=self.number, number__lte=self.last_number).iterator(PIECE)
         self.seal: Seal | None = None
         self.before: SignedHead | None = self.head
         self._next_seal()
 
     def left(self) -> int:
         """How many leaves there are from here on."""
-        last = SealedEntry.objects.order_by("-position").values_list("position", flat=True).first()
-        return 0 if last is None else last + 1 - self.position
+        return max(self.end - self.position, 0)
 
     def pieces(self) -> Iterator[list[SealedEntry]]:
         """The leaves from here on, PIECE at once."""
         while piece := list(
-            SealedEntry.objects.filter(position__gte=self.position).order_by("position")[:PIECE]
+            SealedEntry.objects.filter(position__gte=self.position, position__lt=self.end).order_by(
+                "position"
+            )[:PIECE]
         ):
             yield piece
             self.position = piece[-1].position + 1
@@ -201,7 +220,11 @@ class Walk:
     def go_on(self, piece: list[SealedEntry]) -> None:
         """Compares a piece of leaves with their entries, and each seal that ends in it with its root."""
         places = [(leaf.entry_id, leaf.timestamp) for leaf in piece]
-        digests = {row[canonical.ID]: leaf_hash(canonical.canonical(row)) for row in read_entries(places)}
+        digests: dict[int, bytes] = {}
+        for row in read_entries(places):
+            if row[canonical.ID] in digests:
+                self.outcome.add("entry_doubled", entry=row[canonical.ID], position="–", seal="–")
+            digests[row[canonical.ID]] = leaf_hash(canonical.canonical(row))
         nodes: list[tuple[int, int, bytes]] = []
         for leaf in piece:
             if leaf.position > self.position:
@@ -221,9 +244,23 @@ class Walk:
         self._check_nodes(nodes)
 
     def stop(self) -> None:
-        """There are no more leaves: is there a seal that names more?"""
+        """There are no more leaves: is there a seal that names more? And may be gone what is?"""
         if self.seal is not None:
             self.outcome.add("leaf_missing", position=self.position, seal=self.seal.number)
+        if self.gone:
+            self._judge_what_is_gone()
+
+    def _judge_what_is_gone(self) -> None:
+        """What is gone may be where a sealed entry says that it was dropped, rightly and in just that number."""
+        excused: set[tuple[str, str]] = set()
+        for drop in _drops(self.outcome):
+            if any((drop.month, kind) in self.gone for kind in drop.kinds):
+                excused |= {(drop.month, kind) for kind in drop.kinds}
+        for key, (count, first) in self.gone.items():
+            if key in excused:
+                self.outcome.archived += count
+            else:
+                self.outcome.add("entry_missing", **first)
 
     def _begin_after(self, seal: Seal | None) -> None:
         """What was sealed up to `seal` is taken as its head says, once head and kept leaves agree."""
@@ -285,10 +322,8 @@ class Walk:
     def _check_entry(self, leaf: SealedEntry, digest: bytes | None) -> None:
         facts = {"entry": leaf.entry_id, "position": leaf.position, "seal": self._seal_number()}
         self.outcome.entries += 1
-        if digest is None and archiving.may_be_gone(leaf, self.dropped):
-            self.outcome.archived += 1
-        elif digest is None:
-            self.outcome.add("entry_changed" if _is_elsewhere(leaf) else "entry_missing", **facts)
+        if digest is None:
+            self._note_missing(leaf, facts)
         elif digest != bytes(leaf.digest):
             self.outcome.add("entry_changed", **facts)
         if leaf.entry_id <= self.last_entry:  # the sealer orders the entries of a seal by their numbers
@@ -297,6 +332,20 @@ class Walk:
         if self.earliest and leaf.timestamp < self.earliest:
             at = timezone.localtime(leaf.timestamp).isoformat(timespec="seconds")
             self.outcome.add("entry_backdated", at=at, **facts)
+        if self.seal and leaf.timestamp > self.seal.made_at + SOON:
+            at = timezone.localtime(leaf.timestamp).isoformat(timespec="seconds")
+            self.outcome.add("entry_postdated", at=at, **facts)
+
+    def _note_missing(self, leaf: SealedEntry, facts: dict) -> None:
+        key = archiving.month_and_kind(leaf)
+        if leaf.position in self.archived:
+            self.outcome.archived += 1
+        elif key not in self.gone and _is_elsewhere(leaf):  # asked of the first alone: a month may be gone
+            self.outcome.add("entry_changed", **facts)
+        elif key in self.gone:
+            self.gone[key][0] += 1
+        else:
+            self.gone[key] = [1, facts]
 
     def _grow(self, digest: bytes) -> Iterator[tuple[int, int, bytes]]:
         """Adds a leaf; gives what `Node` should hold of the subtrees that it completes."""
@@ -344,54 +393,131 @@ def _is_elsewhere(leaf: SealedEntry) -> bool:
         return cursor.fetchone() is not None
 
 
-def check_triggers(outcome: Outcome) -> None:
-    """Notes each trigger that should refuse a change, or note what is to be sealed, and does not."""
+def _drops(outcome: Outcome) -> Iterator[archiving.Drop]:
+    """What was dropped, as sealed entries say whose own leaves are good; notes such as are unfounded."""
+    keys = trusted_keys()
+    for entry in LogEntry.objects.filter(event=archiving.DROPPED, kind=LogEntry.Kind.DECISION):
+        leaf = SealedEntry.objects.filter(entry_id=entry.pk, timestamp=entry.timestamp).first()
+        seal = Seal.objects.filter(start__lte=leaf.position, size__gt=leaf.position).first() if leaf else None
+        rows = read_entries([(entry.pk, entry.timestamp)])
+        if leaf is None or seal is None or len(rows) != 1:
+            continue
+        try:
+            if leaf_hash(canonical.canonical(rows[0])) != bytes(leaf.digest):
+                continue  # the walk has named it
+            sealed_at = _moment(check_head(seal.head, bytes(seal.signature), keys))
+            detail = entry.additional_data
+            drop = archiving.Drop(detail["month"], tuple(detail["kinds"]), detail["count"], entry.pk)
+            founded = drop.was_due(sealed_at) and drop.is_whole()
+        except (NotProven, KeyError, TypeError, ValueError):
+            continue
+        if founded:
+            yield drop
+        else:
+            kinds = ", ".join(drop.kinds)
+            outcome.add("drop_unfounded", entry=entry.pk, month=drop.month, kinds=kinds)
+
+
+def check_tables(outcome: Outcome) -> None:
+    """Notes what would show the verifier another history than the pages: views, rules, row security, no key."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT c.relname, array_agg(t.tgname) FILTER (WHERE t.tgenabled = 'A' AND md5(p.prosrc) = ANY(%s)) "
-            "FROM pg_class c LEFT JOIN pg_trigger t ON t.tgrelid = c.oid LEFT JOIN pg_proc p ON p.oid = t.tgfoid "
-            "WHERE c.oid = ANY(%s::regclass[]::oid[]) OR c.oid IN (SELECT inhrelid FROM pg_inherits "
-            "WHERE inhparent = 'audit_logentry'::regclass) GROUP BY c.oid, c.relname ORDER BY c.relname",
-            [FUNCTIONS, list(TRIGGERS)],
+            "SELECT c.relname, CASE "
+            "WHEN c.relkind NOT IN ('r', 'p') THEN 'it is no table' "
+            "WHEN c.relrowsecurity OR c.relforcerowsecurity THEN 'row security hides rows' "
+            "WHEN EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid) THEN 'a rule rewrites what is asked' "
+            "WHEN NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'p') "
+            "THEN 'its primary key is gone' "
+            "WHEN c.relnamespace <> (SELECT relnamespace FROM pg_class WHERE oid = 'audit_seal'::regclass) "
+            "THEN 'it is in another schema' "
+            "END FROM pg_class c WHERE c.oid = ANY(%s::regclass[]::oid[]) OR c.oid IN "
+            "(SELECT inhrelid FROM pg_inherits WHERE inhparent = 'audit_logentry'::regclass) ORDER BY 1",
+            [[*TRIGGERS, "audit_unsealed"]],
         )
-        for table, there in cursor.fetchall():
-            for trigger in sorted(TRIGGERS.get(table, OF_A_MONTH) - set(there or ())):
-                outcome.add("trigger_missing", trigger=trigger, table=table)
+        for table, why in cursor.fetchall():
+            if why:
+                outcome.add("table_changed", table=table, why=why)
+
+
+def check_triggers(outcome: Outcome) -> None:
+    """Notes each trigger that should refuse a change, or note what is to be sealed, and does not; and others."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.relname, t.tgname, t.tgenabled = 'A' AND t.tgqual IS NULL AND t.tgattr = '' "
+            "AND md5(p.prosrc) = ANY(%s) AND t.tgtype = CASE WHEN t.tgname = 'entries_are_sealed' THEN 4 "
+            "WHEN t.tgname LIKE '%%_is_append_only' THEN 27 ELSE 34 END "
+            "FROM pg_class c LEFT JOIN pg_trigger t ON t.tgrelid = c.oid AND NOT t.tgisinternal "
+            "LEFT JOIN pg_proc p ON p.oid = t.tgfoid "
+            "WHERE c.oid = ANY(%s::regclass[]::oid[]) OR c.oid IN (SELECT inhrelid FROM pg_inherits "
+            "WHERE inhparent = 'audit_logentry'::regclass) ORDER BY 1, 2",
+            [FUNCTIONS, [*TRIGGERS, "audit_unsealed"]],
+        )
+        there: dict[str, set[str]] = {}
+        for table, trigger, is_right in cursor.fetchall():
+            found = there.setdefault(table, set())
+            wanted = TRIGGERS.get(table, set() if table == "audit_unsealed" else OF_A_MONTH)
+            if trigger and trigger not in wanted:
+                outcome.add("table_changed", table=table, why=f"the trigger {trigger} is none of ours")
+            elif is_right:
+                found.add(trigger)
+    for table, found in there.items():
+        wanted = TRIGGERS.get(table, set() if table == "audit_unsealed" else OF_A_MONTH)
+        for trigger in sorted(wanted - found):
+            outcome.add("trigger_missing", trigger=trigger, table=table)
 
 
 def check_completeness(outcome: Outcome) -> None:
-    """Notes entries that are in no seal, and such as wait for one too long."""
+    """Notes entries that are in no seal, such as wait for one too long, and nodes of no leaves."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', '0', true)")
         cursor.execute(
-            'SELECT e.id, e."timestamp" FROM audit_logentry e WHERE NOT EXISTS (SELECT FROM audit_sealedentry s '
-            'WHERE s.entry_id = e.id AND s."timestamp" = e."timestamp") AND NOT EXISTS (SELECT FROM '
-            'audit_unsealed u WHERE u.entry_id = e.id AND u."timestamp" = e."timestamp") LIMIT %s',
+            'SELECT e.id, e."timestamp"::text FROM audit_logentry e WHERE NOT EXISTS (SELECT FROM '
+            'audit_sealedentry s WHERE s.entry_id = e.id AND s."timestamp" = e."timestamp") AND NOT EXISTS '
+            '(SELECT FROM audit_unsealed u WHERE u.entry_id = e.id AND u."timestamp" = e."timestamp" '
+            "AND NOT EXISTS (SELECT FROM audit_sealedentry s WHERE s.entry_id = u.entry_id)) LIMIT %s",
             [MOST],
         )
         for pk, at in cursor.fetchall():
-            outcome.add("entry_inserted", entry=pk, at=_local(at))
-    for waiting in Unsealed.objects.filter(timestamp__lt=timezone.now() - LATE)[:MOST]:
-        outcome.add("entry_unsealed", entry=waiting.entry_id, at=_local(waiting.timestamp))
+            outcome.add("entry_inserted", entry=pk, at=at)
+        # as text: a time that no calendar of Python's has
+        cursor.execute(
+            'SELECT entry_id, "timestamp"::text, "timestamp" > statement_timestamp() FROM audit_unsealed WHERE '
+            '"timestamp" < statement_timestamp() - %s OR "timestamp" > statement_timestamp() + %s '
+            "ORDER BY 1 LIMIT %s",
+            [LATE, SOON, MOST],
+        )
+        for pk, at, is_to_come in cursor.fetchall():
+            outcome.add("entry_postdated" if is_to_come else "entry_unsealed", entry=pk, at=at)
+        cursor.execute(
+            "SELECT start, width FROM audit_node WHERE start + width > (SELECT coalesce(max(position) + 1, 0) "
+            "FROM audit_sealedentry) LIMIT 1"
+        )
+        for start, width in cursor.fetchall():
+            outcome.add("node_differs", start=start, end=start + width - 1)
     outcome.waiting = Unsealed.objects.count()
 
 
 def check_published(outcome: Outcome) -> None:
-    """Compares the seals with the heads that lie in files outside, where this machine can read them."""
+    """Compares the seals with the heads that lie in files outside; a file that is gone holds none."""
+    due = timezone.now() - LATE
     for where, lines in publishing.published_lines():
+        there: set[int] = set()
         for piece in _by_pieces(lines):
             kept = dict(Seal.objects.filter(number__in=[n for n, _ in piece]).values_list("number", "head"))
             for number, head in piece:
+                there.add(number)
                 outcome.published += 1
                 if kept.get(number) != head:
                     outcome.add("seal_unpublished", seal=number, where=where)
+        should = Seal.objects.filter(Q(made_at__lt=due) | Q(heads__destination=where)).order_by("number")
+        missing = next(
+            (n for n in should.values_list("number", flat=True).iterator() if n not in there), None
+        )
+        if missing is not None:
+            outcome.add("head_missing", seal=missing, where=where)
 
 
 def _by_pieces(lines: Iterable[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
     lines = iter(lines)
     while piece := list(islice(lines, PIECE)):
         yield piece
-
-
-def _local(at: datetime) -> str:
-    return timezone.localtime(at).isoformat(timespec="seconds")

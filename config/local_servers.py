@@ -52,7 +52,8 @@ POSTGRES_SETTINGS = {
     "log_error_verbosity": "terse",
 }
 # The tests' data is made anew each time, so nothing is lost with it
-UNSAFE_SPEED = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# (and an autovacuum is in the way of a database that is copied or dropped)
+UNSAFE_SPEED = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
 
 
 class Place:

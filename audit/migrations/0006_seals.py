@@ -8,7 +8,8 @@ from django.db import migrations, models
 NOTED = """
 CREATE FUNCTION audit_note_for_sealing() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO audit_unsealed (entry_id, "timestamp") SELECT id, "timestamp" FROM written;
+  INSERT INTO audit_unsealed (entry_id, "timestamp") SELECT id, "timestamp" FROM written
+  ON CONFLICT (entry_id) DO UPDATE SET "timestamp" = excluded."timestamp";
   RETURN NULL;
 END $$;
 CREATE TRIGGER entries_are_sealed AFTER INSERT ON audit_logentry REFERENCING NEW TABLE AS written

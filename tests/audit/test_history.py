@@ -231,6 +231,24 @@ def test_an_entry_that_does_not_exist_is_not_found(auditor, pk):
     assert auditor.get(f"/history/{pk}/").status_code == 404
 
 
+@pytest.mark.parametrize(
+    "detail", [[1], {"until": "0001-01-01T00:00:00+00:00"}, {"right": "x"}, {"areas": 7}]
+)
+def test_one_odd_entry_hides_no_other(auditor, world, detail):
+    with acting.as_person(world.auditor):
+        entry = recording.decision("emergency.declared", detail=detail)
+    for address in ("/history/", f"/history/{entry.pk}/", "/history/?person=auditor", "/"):
+        assert auditor.get(address).status_code == 200
+    assert "".join(str(piece) for piece in exports.begin(world.auditor, {}, exports.Format.CSV).pieces())
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00", "9999-12-31T23:59", "1999-12-31T23:59"])
+def test_a_time_that_no_history_has_is_no_filter(auditor, at):
+    answer = auditor.get(f"/history/?since={at}")
+    assert "Choose a time from 2000 to 2199." in answer.content.decode()
+    assert not LogEntry.objects.filter(event="history.read").exists()
+
+
 def test_every_entry_opens(auditor, world, client_of):
     everything(world, client_of)
     for pk in LogEntry.objects.values_list("pk", flat=True):

@@ -231,8 +231,9 @@ def file_of(db, key):
 
 
 def test_a_good_file_is_proven(file_of, key):
-    head, entries = proof.check(file_of, [key.public_key()])
-    assert (head.size, entries) == (8, [{"id": 5}])
+    proven = proof.check(file_of, [key.public_key()])
+    assert (proven.head.size, proven.entries) == (8, [{"id": 5}])
+    assert [one.number for one in proven.olders] == [6]
 
 
 def unsigned(file, key):
@@ -317,6 +318,18 @@ def an_entry_twice(file, key):
     file["entries"] *= 2
 
 
+def an_older_head_twice(file, key):
+    file["consistency"] *= 2
+
+
+def nothing_but_a_head(file, key):
+    file["entries"], file["consistency"] = [], []
+
+
+def path_in_capitals(file, key):
+    file["entries"][0]["path"] = [digest.upper() for digest in file["entries"][0]["path"]]
+
+
 def another_format(file, key):
     file["format"] = "another"
 
@@ -329,6 +342,7 @@ def another_format(file, key):
         root_changed, entry_changed, entry_spelt_otherwise, position_moved, position_far_out,
         position_is_true, path_truncated, path_swapped, path_too_long, path_of_half_digests,
         size_doubled_and_signed, older_root_changed_and_signed, an_entry_twice, another_format,
+        an_older_head_twice, nothing_but_a_head, path_in_capitals,
     ],
 )  # fmt: skip
 def test_a_forged_file_is_not_proven(file_of, key, change):
@@ -344,6 +358,12 @@ def test_a_forged_file_is_not_proven(file_of, key, change):
 def test_garbage_is_not_proven(garbage, key):
     with pytest.raises(NotProven):
         proof.check(garbage, [key.public_key()])
+
+
+@pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', '{"a": NaN}', "[" * 100_000])
+def test_what_can_be_read_two_ways_is_not_read(text):
+    with pytest.raises(ValueError, match="twice|number|deep"):
+        proof.read_json(text)
 
 
 def test_the_program_needs_neither_django_nor_a_database(file_of, key, tmp_path):
@@ -369,6 +389,13 @@ def test_the_program_needs_neither_django_nor_a_database(file_of, key, tmp_path)
     assert run(other).returncode == 0
     unlike = run(other, "--heads", "heads.jsonl")
     assert (unlike.returncode, "published otherwise" in unlike.stderr) == (1, True)
+    with (tmp_path / "heads.jsonl").open("a") as published:
+        published.write('{"head": "broken off by a cr\n[[[\n')
+    assert run(file_of, "--heads", "heads.jsonl").returncode == 0, (
+        "a line that a crash broke off spoils no proof"
+    )
+    (tmp_path / "heads.jsonl").write_text(json.dumps({k: file_of[k] for k in ("head", "signature")}))
+    assert run(file_of, "--heads", "heads.jsonl").returncode == 1, "the older head was never published"
     bad = run(file_of | {"signature": ""})
     assert (bad.returncode, "NOT PROVEN" in bad.stderr) == (1, True)
     assert run({"format": "x"}).returncode == 1

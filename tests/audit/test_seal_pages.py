@@ -22,7 +22,7 @@ def auditor(world, client_of):
     return client
 
 
-def checked(response) -> tuple[proof.SignedHead, list[dict]]:
+def checked(response) -> proof.Proven:
     """What the downloaded file proves, by the program that needs nothing of ours."""
     assert response.status_code == 200
     assert response["Content-Disposition"].startswith("attachment")
@@ -52,15 +52,16 @@ def test_the_seals_come_in_pieces(auditor, monkeypatch):
 
 def test_an_entry_is_proven_by_a_file(auditor):
     entry = LogEntry.objects.get(event="emergency.declared")
-    head, (proven,) = checked(auditor.post(f"/history/{entry.pk}/proof/"))
-    assert (proven["id"], proven["event"], head.number) == (entry.pk, "emergency.declared", 2)
+    found = checked(auditor.post(f"/history/{entry.pk}/proof/"))
+    (proven,) = found.entries
+    assert (proven["id"], proven["event"], found.head.number) == (entry.pk, "emergency.declared", 2)
     taken = LogEntry.objects.get(event="history.entry_proven")
     assert taken.additional_data == {"entry": entry.pk}
 
 
 def test_what_a_filter_shows_is_proven_by_a_file(auditor, world):
     address = f"/history/proof/?emergency={world.emergency.pk}"
-    _head, proven = checked(auditor.post(address))
+    proven = checked(auditor.post(address)).entries
     shown = LogEntry.objects.of_emergency(world.emergency.pk).values_list("pk", flat=True)
     assert {one["id"] for one in proven} == set(shown)
     assert LogEntry.objects.filter(event="history.proof_taken").count() == 1
@@ -82,9 +83,8 @@ def test_what_is_not_sealed_yet_or_too_much_is_said(auditor, monkeypatch):
 
 def test_two_seals_are_proven_to_continue_one_another(auditor):
     response = auditor.post("/seals/proof/", {"older": 1, "newer": 2})
-    head, _entries = checked(response)
-    assert head.number == 2
-    assert json.loads(json.loads(response.content)["consistency"][0]["head"])["number"] == 1
+    proven = checked(response)
+    assert (proven.head.number, [one.number for one in proven.olders]) == (2, [1])
     for older, newer, says in ((2, 1, "newer than"), (1, 1, "newer than"), (1, 9, "no such seal")):
         page = auditor.post("/seals/proof/", {"older": older, "newer": newer})
         assert says in page.content.decode()
@@ -134,7 +134,7 @@ def test_an_auditor_of_another_contract_proves_nothing_of_this_one(world, audito
     remove_perm(REVIEW, group, world.contract)
     remove_perm(REVIEW, world.auditor, world.contract)
     assert auditor.post(f"/history/{entry.pk}/proof/").status_code == 404
-    proven = checked(auditor.post(f"/history/proof/?emergency={world.emergency.pk}"))[1]
+    proven = checked(auditor.post(f"/history/proof/?emergency={world.emergency.pk}")).entries
     assert entry.pk not in {one["id"] for one in proven}
     assert all(one.get("contract_id") is None for one in proven)
 

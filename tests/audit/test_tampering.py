@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from audit import publishing, recording, sealing, signing, verifying
-from audit.models import LogEntry, Seal, SealedEntry, Unsealed
+from audit.models import Head, LogEntry, Seal, SealedEntry, Unsealed
 from audit.proof import SIGNED, key_id
 from tests import world as worlds
 
@@ -312,6 +312,142 @@ def test_an_entry_that_nobody_seals_is_named(sealed):
     Unsealed.objects.create(entry_id=1_000_000, timestamp="2026-01-01T00:00:00Z")
     (fault,) = faults()
     assert (fault.kind, fault.facts["entry"]) == ("entry_unsealed", 1_000_000)
+
+
+def as_owner(*statements: str) -> None:
+    """Runs statements as the portal's own role, which owns the tables."""
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def named() -> set[tuple]:
+    return {(f.kind, f.facts.get("entry") or f.facts.get("table")) for f in faults()}
+
+
+def test_what_would_show_the_pages_another_history_is_named(sealed):
+    first = entry_at("first").entry_id
+    as_owner(
+        "ALTER TABLE audit_logentry ENABLE ROW LEVEL SECURITY", "ALTER TABLE audit_logentry FORCE ROW LEVEL SECURITY",
+        f"CREATE POLICY hide ON audit_logentry USING (id <> {first} OR current_query() ~ 'FROM audit_logentry e')",
+    )  # fmt: skip
+    assert named() == {("table_changed", "audit_logentry")}
+    as_owner(
+        "ALTER TABLE audit_logentry DISABLE ROW LEVEL SECURITY",
+        "ALTER TABLE audit_logentry NO FORCE ROW LEVEL SECURITY",
+    )
+    as_owner("CREATE RULE hide AS ON INSERT TO audit_seal DO INSTEAD NOTHING")
+    assert named() == {("table_changed", "audit_seal")}
+
+
+def test_a_trigger_of_nobodys_is_named(sealed):
+    as_owner(
+        "CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
+        "CREATE TRIGGER swallow BEFORE INSERT ON audit_unsealed FOR EACH ROW EXECUTE FUNCTION swallow()",
+    )
+    assert named() == {("table_changed", "audit_unsealed")}
+
+
+def test_a_trigger_that_refuses_only_sometimes_is_named(sealed):
+    as_owner(
+        "DROP TRIGGER seal_is_append_only ON audit_seal",
+        "CREATE TRIGGER seal_is_append_only BEFORE UPDATE OR DELETE ON audit_seal FOR EACH ROW WHEN (false) "
+        "EXECUTE FUNCTION audit_history_is_append_only()",
+        "ALTER TABLE audit_seal ENABLE ALWAYS TRIGGER seal_is_append_only",
+    )
+    assert named() == {("trigger_missing", "audit_seal")}
+
+
+def test_a_twin_of_an_entry_is_named(superuser):
+    leaf = entry_at("middle")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tableoid::regclass::text FROM audit_logentry LIMIT 1")
+        (month,) = cursor.fetchone()
+    superuser("ALTER TABLE audit_logentry DROP CONSTRAINT history_key")
+    superuser(
+        'INSERT INTO audit_logentry SELECT (jsonb_populate_record(e, \'{"actor_name": "x"}\')).* '
+        f"FROM audit_logentry e WHERE id = {leaf.entry_id}"
+    )
+    found = named()
+    assert ("entry_doubled", leaf.entry_id) in found
+    assert {("table_changed", "audit_logentry"), ("table_changed", month)} <= found
+
+
+def test_an_entry_of_a_time_to_come_is_named_and_never_sealed(sealed):
+    as_owner(
+        "SELECT audit_add_month((now() + interval '60 days')::date)", "SELECT audit_add_month('12000-01-01')"
+    )
+    for number, at in ((1_000_000, "now() + interval '60 days'"), (1_000_001, "'12000-01-05'::timestamptz")):
+        as_owner(
+            "INSERT INTO audit_logentry SELECT (jsonb_populate_record(e, jsonb_build_object("
+            f"'id', {number}, 'timestamp', {at}))).* FROM audit_logentry e WHERE id = {entry_at('first').entry_id}"
+        )
+    entry = recording.decision("demo.loaded", detail={"customers": 1})
+    assert sealing.seal_what_waits() == 1, "the odd ones keep nothing else waiting"
+    assert SealedEntry.objects.filter(entry_id=entry.pk).exists()
+    assert named() >= {("entry_postdated", 1_000_000), ("entry_postdated", 1_000_001)}
+
+
+def test_rows_without_an_entry_stop_no_sealing(sealed):
+    as_owner(
+        "INSERT INTO audit_unsealed (entry_id, \"timestamp\") SELECT -n, now() - interval '1 hour' "
+        f"FROM generate_series(1, {sealing.RUN + 5}) n"
+    )
+    last = LogEntry.objects.order_by("pk").last().pk
+    Unsealed.objects.create(entry_id=last + 1, timestamp="2026-01-01T00:00:00Z")
+    recording.decision("demo.loaded", detail={"customers": 1})  # a row of its number is no refusal
+    assert sealing.seal_what_waits() == 1
+    assert {kind for kind, _ in named()} == {"entry_unsealed"}
+
+
+def test_a_node_of_leaves_to_come_is_named(sealed):
+    as_owner(
+        "INSERT INTO audit_node (width, start, digest) VALUES (256, 102400, decode(repeat('00', 32), 'hex'))"
+    )
+    assert {kind for kind, _ in named()} == {"node_differs"}
+
+
+def test_a_seal_made_meanwhile_is_no_tampering(sealed, monkeypatch):
+    monkeypatch.setattr(verifying, "PIECE", 100)
+    outcomes = []
+
+    def go_on(done: int, total: int) -> None:
+        recording.decision("demo.loaded", detail={"customers": 1})
+        outcomes.append(sealing.seal_what_waits())
+
+    outcome = verifying.verify(progress=go_on)
+    assert sum(outcomes) > 5
+    assert outcome.ok, outcome.faults
+
+
+def test_heads_that_are_noted_and_not_sent_are_named(sealed, settings):
+    recording.decision("demo.loaded", detail={"customers": 1})
+    sealing.seal_what_waits()
+    Head.objects.create(seal_id=6, destination=settings.SEAL_HEADS[0])
+    assert publishing.send_heads() == 0
+    assert [(f.kind, f.facts["seal"]) for f in faults()] == [("head_missing", 6)]
+    settings.SEAL_HEADS = [f"{settings.SEAL_HEADS[0]}.gone"]
+    assert verifying.verify().ok, "a file that never had one waits for the first"
+    Head.objects.create(seal_id=1, destination=settings.SEAL_HEADS[0])
+    assert [(f.kind, f.facts["seal"]) for f in faults()] == [("head_missing", 1)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("1.0", "1.00"),
+        ("0.1", "0.10000000000000000555"),
+        ("0.0", "1e-400"),
+        ("null", None),
+        ("1e5000", "1e5001"),
+    ],
+)
+def test_no_two_entries_have_one_form(sealed, superuser, before, after):
+    entry = recording.decision("demo.loaded", detail={"customers": 1})
+    superuser("UPDATE audit_logentry SET changes = %s WHERE id = %s", before, entry.pk)
+    assert sealing.seal_what_waits() == 1
+    superuser("UPDATE audit_logentry SET changes = %s WHERE id = %s", after, entry.pk)
+    assert named() >= {("entry_changed", entry.pk)}
 
 
 def test_only_what_was_sealed_since_is_computed_again(superuser):

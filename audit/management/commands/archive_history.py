@@ -38,7 +38,7 @@ class Command(BaseCommand):
         written = folder / f"{due.name}.manifest.json"
         if not written.exists():
             written, _manifest = archiving.archive(due, folder)
-        count = archiving.check_against_seals(written)
+        count = len(archiving.check_against_seals(written))
         self.stdout.write(f"{written}: {count} entries, each as it was sealed.")
         if options["drop"] and (options["yes"] or self._agreed(due, count)):
             archiving.drop(due, written)

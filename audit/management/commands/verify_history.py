@@ -51,8 +51,8 @@ class Command(BaseCommand):
 
     def _say(self, outcome: verifying.Outcome) -> None:
         self.stdout.write(
-            f"{outcome.entries} entries in {outcome.seals} seals verified, {outcome.archived} of them dropped; "
-            f"{outcome.read_back} read back from archives; "
+            f"{outcome.entries} entries in {outcome.seals} seals verified; {outcome.archived} of them are dropped, "
+            f"{outcome.read_back} read back from archives (what is not, is taken on the word of the history); "
             f"{outcome.waiting} wait for their seal; {outcome.published} published heads compared."
         )
         for fault in outcome.faults:
