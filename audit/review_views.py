@@ -1,6 +1,6 @@
 """Pages of the reviews: what waits, one with its figures and entries, judging, signing off, a second look."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -113,12 +113,13 @@ def mark(request: HttpRequest, pk: int, entry: int) -> HttpResponse:
 def add(request: HttpRequest, pk: int, entry: int) -> HttpResponse:
     """Adds an entry of the history to those that a review judges."""
     one = _review(request, pk)
-    read = get_object_or_404(LogEntry, pk=entry)
-    read = reading.entry(request.user, read.pk)
+    opened = reading.entry(request.user, entry)
+    if opened is None:
+        raise Http404
     try:
         attempt(
             request,
-            lambda: rules.add(request.user, one, read),
+            lambda: rules.add(request.user, one, opened.line.entry),
             lambda done: _("Added to the entries to judge."),
         )
     except Unfit as unfit:

@@ -97,7 +97,7 @@ class TestEmergency:
         for _twice in range(2):
             one = found(auditor, f"/history/emergencies/{emergency.pk}/")
         assert (one.figures["customers"], one.granted) == (2, 2)
-        assert [line["actor_id"] for line in one.figures["people"]] == [world.contractor.pk]
+        assert [line["actor_id"] for line in one.people] == [world.contractor.pk]
         assert [line.entry.event for line in one.decisions] == ["emergency.declared", "emergency.extended"]
 
     def test_of_contracts_of_others_nothing_is_counted(self, world, auditor):

@@ -199,7 +199,7 @@ def test_a_mark_of_the_timeline_opens_its_entries_by_mouse_and_by_keyboard(addre
         press()
         page.wait_for_url("**/history/?kind=disclosure**")
         lines = page.locator("ol.lines li")
-        assert lines.count() == page.locator("li.kind-disclosure").count() == 2
+        assert lines.count() == page.locator("li.kind-disclosure").count() >= 2
 
 
 def test_an_auditor_answers_a_customer(addresses, visit):

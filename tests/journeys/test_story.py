@@ -140,7 +140,8 @@ def test_from_peacetime_to_the_history(portal, visit):
             break
         with auditor.expect_navigation():
             auditor.click("a[rel=next]")
-    events = list(LogEntry.objects.order_by("pk").values_list("event", flat=True))
+    *events, last = LogEntry.objects.order_by("pk").values_list("event", flat=True)
+    assert last == "history.read", "the reading of the last piece, which came after it"
     assert len(read) == len(events)
     story = [event for event in events if event and not event.startswith("changed")]
     order = [
