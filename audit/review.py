@@ -131,6 +131,17 @@ def check_may_see(person: Person, review: Review) -> None:
     policy.check_may_review(person, review.contract_id)
 
 
+def read(person: Person, review: Review) -> None:
+    """Writes that the auditor reads the review, in the transaction of what is then shown. Raises Denied."""
+    check_may_see(person, review)
+    _write("review.read", review, person)
+
+
+def story(review: Review):
+    """What became of the review, the latest first; who only read it is left out, for they are many."""
+    return LogEntry.objects.about(review).exclude(event="review.read").newest_first()
+
+
 def figures_now(review: Review) -> dict[str, Any]:
     """The figures as the history gives them now."""
     return review_figures.of(review_figures.part_of(review))

@@ -44,7 +44,11 @@ def _review(request: HttpRequest, pk: int) -> Review:
 def _page(
     request: HttpRequest, one: Review, judged: ReviewedEntry | None = None, form: MarkForm | None = None
 ) -> HttpResponse:
-    """The review's page; with the form that could not be taken beside the entry that it judges."""
+    """The review's page; with the form that could not be taken beside the entry that it judges.
+
+    No log, no data: that it is read is in the history before anything of it is loaded.
+    """
+    rules.read(request.user, one)
     now = rules.figures_now(one)
     figures = one.figures if one.signed_off_at else now
     shown = figures["lines"][:LISTED]
@@ -58,7 +62,7 @@ def _page(
         "entries": _entries(request, one, judged, form),
         "missing": [] if one.signed_off_at else rules.what_is_missing(one),
         "now": clock.database_now(),
-        "story": [reading.readable(e) for e in LogEntry.objects.about(one).newest_first()[:ENTRIES]],
+        "story": [reading.readable(e) for e in rules.story(one)[:ENTRIES]],
     }
     return render(request, "portal/review.html", context)
 
@@ -114,7 +118,9 @@ def add(request: HttpRequest, pk: int, entry: int) -> HttpResponse:
     """Adds an entry of the history to those that a review judges."""
     one = _review(request, pk)
     read = get_object_or_404(LogEntry, pk=entry)
-    read = reading.entry(request.user, read.pk)
+    opened = reading.entry(request.user, read.pk)
+    assert opened  # nothing is deleted between two questions
+    read = opened.line.entry
     try:
         attempt(
             request,

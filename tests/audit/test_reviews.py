@@ -328,6 +328,18 @@ class TestJudging:
         assert client.post(path, {"mark": "justified", "note": "", "seen": seen}).status_code == 302
         assert one.entries.get().mark == "justified", "by the form that the page gave"
 
+    def test_each_reading_of_the_page_is_in_the_history_once(self, world, client_of):
+        one = over(world)
+        client = client_of(world.auditor)
+        client.get(reverse("portal:review", args=[one.pk]))
+        read = LogEntry.objects.get(event="review.read")
+        assert (read.actor, read.contract_id, read.object_repr) == (world.auditor, one.contract_id, str(one))
+        wrong = client.post(
+            reverse("portal:mark_entry", args=[one.pk, one.entries.get().pk]), {"mark": "ask", "note": ""}
+        )
+        assert LogEntry.objects.filter(event="review.read").count() == 2, "the page with an error shows it too"
+        assert [line.entry.event for line in wrong.context["story"]] == ["review.opened"]
+
     def test_an_entry_is_added_from_its_page(self, world, client_of):
         one = over(world)
         client = client_of(world.auditor)
