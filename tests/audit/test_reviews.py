@@ -8,7 +8,7 @@ from django.db.models import F
 from django.urls import reverse
 from django.utils import translation
 
-from access import answering, clock, granting, inquiries, lifecycle
+from access import answering, clock, dual_control, granting, inquiries, lifecycle
 from access.errors import AlreadyDone, Denied, Unfit
 from access.models import DelegationContract, Emergency, Grant, Inquiry, Notice, Person, Request, RosterEntry
 from access.tasks import sweep
@@ -554,14 +554,16 @@ class TestOverdue:
         assert not Notice.objects.filter(kind="review_two").exists()
         assert world.declare().grants.count() == 2
 
-    def test_another_contracts_review_makes_no_contract_wait(self, world):
-        grow_old(over(world), 15)
+    def test_a_new_contract_with_the_same_delegate_waits_too_and_another_delegates_does_not(self, world):
+        one = over(world)
+        grow_old(one, 15)
         second = second_contract(world)
-        RosterEntry.objects.create(
-            contract=second, person=world.contractor02, added_by=world.supervisor,
-            trained_on=world.entry().trained_on,
-        )  # fmt: skip
-        assert world.declare(name="別", contracts=[second]).grants.count() == 1
+        assert dual_control.needs_two(second)
+        (why,) = dual_control.why_two(second)
+        assert one.about in why
+        other = DelegationContract(pk=0, title="他社の契約", delegate=world.organizations["other"])
+        assert not dual_control.needs_two(other)
+        assert dual_control.why_two_each([second, other]) == {second.pk: [why], other.pk: []}
 
 
 class TestMonths:
