@@ -27,7 +27,9 @@ def why_two(contract: DelegationContract, at: datetime | None = None) -> list[st
     return why_two_each([contract], at)[contract.pk]
 
 
-def why_two_each(contracts: Collection[DelegationContract], at: datetime | None = None) -> dict[int, list[str]]:
+def why_two_each(
+    contracts: Collection[DelegationContract], at: datetime | None = None
+) -> dict[int, list[str]]:
     """Of each contract (its id) what `why_two` says of it."""
     at = at or clock.database_now()
     said: dict[int, list[str]] = {contract.pk: [] for contract in contracts}

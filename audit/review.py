@@ -18,9 +18,9 @@ from django.utils.translation import ngettext
 
 from access import clock, notices, policy
 from access.errors import AlreadyDone, Unfit
-from access.models import DelegationContract, Emergency, Grant
+from access.models import Emergency, Grant
 from access.people import Person, Role
-from audit import recording, review_figures, review_sample
+from audit import recording, review_figures, review_months, review_sample
 from audit.models import LogEntry, Review, ReviewedEntry
 
 REVIEW = "audit.review"
@@ -28,11 +28,11 @@ Mark = ReviewedEntry.Mark
 
 
 def open_what_is_due() -> int:
-    """Opens the reviews of emergencies that are over and of the month before; returns how many.
+    """Opens the reviews of emergencies and of months that are over; returns how many.
 
     The sweep's step: it finds them by the facts, so a late run opens them late, and two open them once.
     """
-    months = ([one] for one in _of_last_month(timezone.localdate()))
+    months = ([one] for one in _of_months(timezone.localdate()))
     return sum(_open(together) for together in (*_of_emergencies(), *months))
 
 
@@ -56,26 +56,18 @@ def _of_emergencies() -> Iterator[list[Review]]:
         yield together or [Review(**about, ends_at=emergency.ended_at)]
 
 
-def _of_last_month(today: date) -> list[Review]:
-    """A review of the month before (Japan's) for each contract with a disclosure in it, and the operators'."""
-    period = (today.replace(day=1) - timedelta(days=1)).replace(day=1)
-    starts_at, ends_at = review_figures.month(period)
-    about: dict[str, Any] = {
-        "kind": Review.Kind.PERIOD,
-        "period": period,
-        "starts_at": starts_at,
-        "ends_at": ends_at,
-    }
-    there = Review.objects.filter(period=period)
-    disclosed = LogEntry.objects.disclosures().between(starts_at, ends_at)
-    under_it = disclosed.filter(contract_id=OuterRef("pk"))
-    contracts = DelegationContract.objects.filter(
-        ~Exists(there.filter(contract_id=OuterRef("pk"))), Exists(under_it)
-    )
-    found = [Review(**about, contract_id=one.pk, contract_title=one.title) for one in contracts]
-    if not there.filter(contract_id=None).exists() and disclosed.filter(actor_role=Role.OPERATOR).exists():
-        found.append(Review(**about))
-    return found
+def _of_months(today: date) -> Iterator[Review]:
+    """Of each month that is over: a review for each contract with a disclosure in it, and the operators'."""
+    for period, contract_id, title in review_months.without_review(today):
+        starts_at, ends_at = review_figures.month(period)
+        yield Review(
+            kind=Review.Kind.PERIOD,
+            period=period,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            contract_id=contract_id,
+            contract_title=title,
+        )
 
 
 def _open(together: list[Review]) -> int:

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('audit', '0009_timeline_without_entries'),
+        ("audit", "0009_timeline_without_entries"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='errand',
-            name='tries',
+            model_name="errand",
+            name="tries",
             field=models.PositiveSmallIntegerField(default=0),
         ),
     ]

@@ -102,7 +102,9 @@ def test_a_trouble_of_the_database_is_tried_again(asked):
 
 
 @pytest.mark.django_db
-def test_an_errand_that_the_database_never_can_keeps_no_other_waiting_and_is_given_up(world, asked, monkeypatch):
+def test_an_errand_that_the_database_never_can_keeps_no_other_waiting_and_is_given_up(
+    world, asked, monkeypatch
+):
     def never(person, wanted, progress, write):
         raise OperationalError("canceling statement due to statement timeout")
 

@@ -337,7 +337,9 @@ class TestJudging:
         wrong = client.post(
             reverse("portal:mark_entry", args=[one.pk, one.entries.get().pk]), {"mark": "ask", "note": ""}
         )
-        assert LogEntry.objects.filter(event="review.read").count() == 2, "the page with an error shows it too"
+        assert LogEntry.objects.filter(event="review.read").count() == 2, (
+            "the page with an error shows it too"
+        )
         assert [line.entry.event for line in wrong.context["story"]] == ["review.opened"]
 
     def test_an_entry_is_added_from_its_page(self, world, client_of):
@@ -577,7 +579,7 @@ class TestMonths:
         return at
 
     def open_on(self, day: date) -> list[Review]:
-        for one in review._of_last_month(day):
+        for one in review._of_months(day):
             review._open([one])
         return list(Review.objects.filter(kind="period").order_by("contract_id"))
 
@@ -602,15 +604,25 @@ class TestMonths:
         assert [one.figures["lines"][0]["username"] for one in opened] == ["contractor", "operator"]
         assert len(opened[0].figures["chart"]["counts"]) == 31
 
+    @pytest.mark.parametrize(
+        ("later", "opened"), [(date(2027, 2, 3), 2), (date(2028, 10, 31), 2), (date(2028, 11, 1), 0)]
+    )
+    def test_a_month_in_whose_next_no_sweep_ran_is_reviewed_yet(self, world, october, later, opened):
+        self.disclosed(world, october)
+        assert [one.period for one in self.open_on(later) if one.period == self.LAST] == [self.LAST] * opened
+        assert list(review._of_months(later)) == []
+
     def test_nothing_happened_nothing_to_review(self, world, october):
         assert self.open_on(date(2026, 11, 1)) == []
 
-    @pytest.mark.parametrize(("seconds", "lookups"), [(-1, 0), (0, 1)])
-    def test_a_month_is_japans(self, world, seconds, lookups):
+    @pytest.mark.parametrize(("seconds", "month"), [(-1, 9), (0, 10)])
+    def test_a_month_is_japans(self, world, seconds, month):
         first = datetime(2026, 10, 1, tzinfo=JAPAN)
         months.add(first - DAY, first)
         self.disclosed(world, first + timedelta(seconds=seconds))
-        assert [one.figures["lookups"] for one in self.open_on(date(2026, 11, 1))] == [lookups] * 2 * lookups
+        opened = self.open_on(date(2026, 11, 1))
+        assert [one.period for one in opened] == [date(2026, month, 1)] * 2
+        assert [one.figures["lookups"] for one in opened] == [1, 1]
 
     def test_a_contractors_disclosure_outside_any_emergency_is_a_figure(self, world, october, client_of):
         entry = self.disclosed(world, october)
