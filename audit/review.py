@@ -25,6 +25,8 @@ from audit.models import LogEntry, Review, ReviewedEntry
 
 REVIEW = "audit.review"
 Mark = ReviewedEntry.Mark
+#: How many entries a sentence names.
+NAMED = 5
 
 
 def open_what_is_due() -> int:
@@ -198,7 +200,11 @@ def mark(
 
 
 def what_is_missing(review: Review) -> list[str]:
-    """What keeps the review from being signed off, in sentences."""
+    """What keeps the review from being signed off, in sentences.
+
+    What must not be and was not there yet when the sample was drawn, or did not fit into it, is looked at
+    all the same.
+    """
     unjudged = review.entries.filter(mark=None).count()
     asked = review.entries.filter(mark=Mark.ASK).count()
     said = []
@@ -211,6 +217,18 @@ def what_is_missing(review: Review) -> list[str]:
         said.append(
             ngettext("%(n)d question is still open.", "%(n)d questions are still open.", asked) % {"n": asked}
         )
+    part = review_figures.part_of(review)
+    late = part.disclosures.filter(part.late).exclude(pk__in=review.entries.values("entry_id"))
+    if unseen := late.count():
+        numbers = late.oldest_first().values_list("pk", flat=True)[:NAMED]
+        said.append(
+            ngettext(
+                "%(n)d disclosure that must not be is not among the entries to judge. Add it from its page: %(entries)s.",
+                "%(n)d disclosures that must not be are not among the entries to judge. Add them from their pages, first: %(entries)s.",
+                unseen,
+            )
+            % {"n": unseen, "entries": _(", ").join(map(str, numbers))}
+        )
     return said
 
 
@@ -218,7 +236,7 @@ def what_is_missing(review: Review) -> list[str]:
 def sign_off(by: Person, review: Review, conclusion: str) -> Review:
     """Closes the review with a conclusion; its figures stay as they are at this moment.
 
-    Raises Denied; Unfit without a conclusion, or while an entry is not judged or asked about; AlreadyDone.
+    Raises Denied; Unfit without a conclusion, or while something is missing (`what_is_missing`); AlreadyDone.
     """
     review = _still_open(by, review)
     conclusion = conclusion.strip()

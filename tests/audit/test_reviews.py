@@ -414,7 +414,13 @@ class TestSigningOff:
 
     def test_the_figures_are_those_of_the_signing_off(self, world):
         one = over(world)
-        forge(LogEntry.objects.disclosures().get(), timestamp=one.ends_at + timedelta(minutes=1))
+        (late,) = forge(LogEntry.objects.disclosures().get(), timestamp=one.ends_at + timedelta(minutes=1))
+        judge_everything(world, one)
+        with translation.override("en"), pytest.raises(Unfit, match=rf"must not be .* page: {late.pk}\."):
+            review.sign_off(world.auditor, one, "問題なし")
+        review.add(world.auditor, one, late)
+        with pytest.raises(Unfit):
+            review.sign_off(world.auditor, one, "問題なし")
         one = signed_off(world, one)
         assert one.figures["late"] == 1, "what came after the opening is in them"
         assert review.figures_now(one) == one.figures
