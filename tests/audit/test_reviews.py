@@ -4,7 +4,6 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db.models import F
 from django.urls import reverse
 from django.utils import translation
 
@@ -15,6 +14,7 @@ from access.tasks import sweep
 from audit import months, review, review_figures, review_sample, review_words
 from audit.models import LogEntry, Review, ReviewedEntry
 from customers import reading
+from tests.audit.past import reviews_opened_earlier
 from tests.world import HANAKO, JIRO, MATSUYAMA
 
 pytestmark = pytest.mark.django_db
@@ -48,9 +48,7 @@ def forge(like: LogEntry, count: int = 1, **columns) -> list[LogEntry]:
 
 
 def grow_old(one: Review, days: float) -> None:
-    Review.objects.filter(pk=one.pk).update(
-        opened_at=F("opened_at") - days * DAY, due_at=F("due_at") - days * DAY
-    )
+    reviews_opened_earlier(Review.objects.filter(pk=one.pk), days * DAY)
 
 
 def judge_everything(world, one: Review) -> None:
