@@ -37,6 +37,7 @@ def why_two_each(
     theirs = DelegationContract.objects.filter(delegate__in=delegates)
     delegate_of = dict(theirs.values_list("pk", "delegate_id"))
     for review in Review.objects.holding_back(at).filter(contract_id__in=delegate_of):
+        assert review.contract_id  # what has none holds nothing back
         for contract in contracts:
             if contract.delegate_id == delegate_of[review.contract_id]:
                 said[contract.pk].append(_sentence(review, at))
