@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from access import policy
 from access.clock import database_now
 from access.errors import AlreadyDone, Denied
-from access.models import Inquiry, Person, Role
+from access.models import Grant, Inquiry, Person, Role
 from audit import recording
 
 
@@ -61,6 +61,7 @@ def take(by: Person, inquiry: Inquiry) -> Inquiry:
         actor=by,
         inquiry_id=inquiry.pk,
         emergency_id=inquiry.emergency_id,
+        contract_id=_contract_of(by, inquiry),
         detail={"inquiry_kind": inquiry.kind},
     )
     return inquiry
@@ -86,6 +87,14 @@ def close(by: Person, pk: int, *, outcome: str, found: bool | None) -> Inquiry:
         actor=by,
         inquiry_id=inquiry.pk,
         emergency_id=inquiry.emergency_id,
+        contract_id=_contract_of(by, inquiry),
         detail={"outcome": outcome, "found": found},
     )
     return inquiry
+
+
+def _contract_of(person: Person, inquiry: Inquiry) -> int | None:
+    """The contract under which the person helps in the inquiry's emergency; of several none is named."""
+    grants = Grant.objects.filter(emergency=inquiry.emergency_id, roster_entry__person=person)
+    contracts = set(grants.values_list("roster_entry__contract", flat=True))
+    return contracts.pop() if len(contracts) == 1 else None

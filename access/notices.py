@@ -32,7 +32,7 @@ SENTENCES = {
     "review":     gettext_noop("The review of “%(name)s” is open, and due on %(until)s."),
     "review_half": gettext_noop("Half of the time for the review of “%(name)s” is over. It is due on %(until)s."),
     "review_due": gettext_noop("The review of “%(name)s” is overdue: it was due on %(until)s."),
-    "review_two": gettext_noop("The review of “%(name)s” is overdue since %(until)s: until it is signed off, a second supervisor agrees to what is granted under “%(contract)s”."),
+    "review_two": gettext_noop("The review of “%(name)s” is overdue since %(until)s: until it is signed off, a second supervisor agrees to what is granted under “%(contract)s” or another contract with its delegate."),
     "suspended":  gettext_noop("The contract “%(name)s” is suspended, and everything under it has stopped."),
     "waiting":    gettext_noop("A request waits for an answer: %(kind)s, from %(by)s."),
     "password":   gettext_noop("A new password for your account was asked for (%(by)s). If you did not ask for one, say so at once."),

@@ -2,7 +2,8 @@
 
 Whoever does errands holds one lock of the database's for as long as they do: so one errand runs at a time
 and leaves the other workers to what is urgent, and what a worker that died had begun is begun again, for
-its lock died with it. A finished errand is not done twice.
+its lock died with it. A finished errand is not done twice, and one that found no end in some tries, worker
+or database, is given up: it keeps no other waiting.
 """
 
 import logging
@@ -33,6 +34,8 @@ KINDS: dict[str, Callable[[Person, dict, Callable[[int, int], None], Callable[[b
 #: How long a file is kept, and how long an errand that finds no end is begun again.
 KEPT = timedelta(days=1)
 PIECE = 1024 * 1024
+#: How often an errand is begun before it is given up.
+TRIES = 3
 #: The advisory lock of whoever does errands.
 DOING_ERRANDS = 20230122
 
@@ -75,13 +78,14 @@ def _pieces(person: Person, errand: Errand, outcome: dict[str, Any]) -> Iterator
 
 
 def do_what_waits() -> int:
-    """Does the errands that wait, oldest first, one after the other; returns how many. Nothing if another does."""
-    done = 0
+    """Does the errands that wait, oldest first, each once; returns how many. Nothing if another does."""
+    begun: list[int] = []
+    waiting = Errand.objects.filter(finished_at=None).order_by("pk")
     with _the_turn() as mine:
-        while mine and (errand := Errand.objects.filter(finished_at=None).order_by("pk").first()):
+        while mine and (errand := waiting.exclude(pk__in=begun).first()):
+            begun.append(errand.pk)
             _do(errand)
-            done += 1
-    return done
+    return len(begun)
 
 
 def clear_away() -> None:
@@ -101,8 +105,11 @@ def _do(errand: Errand) -> None:
         acting.as_acting(acting.Acting(who=lambda: person, cid=errand.cid)),
         translation.override(language),
     ):
+        if errand.tries >= TRIES:  # its worker died each time
+            _fail(errand, _given_up())
+            return
         errand.pieces.all().delete()
-        _note(errand, started_at=Now(), done=0, total=None)
+        _note(errand, started_at=Now(), done=0, total=None, tries=errand.tries + 1)
         file = _File(errand)
         try:
             outcome = KINDS[errand.kind](person, errand.wanted, _progress(errand), file.write)
@@ -113,12 +120,22 @@ def _do(errand: Errand) -> None:
         except Unfit as unfit:
             _fail(errand, str(unfit))
         except DatabaseError:
-            raise  # what the database could not do now is tried again, by whoever has the turn next
+            # What the database could not do now is tried again in the next turn; if it is gone, whatever
+            # is asked of it next says so
+            log.exception("Errand %s: the database could not.", errand.pk)
+            if errand.tries + 1 >= TRIES:
+                _fail(errand, _given_up())
         except Exception:
             log.exception("Errand %s failed.", errand.pk)
             _fail(errand, _("This failed for a reason that the portal's log holds. Ask for it again."))
         else:
             _note(errand, finished_at=Now(), outcome=outcome)
+
+
+def _given_up() -> str:
+    return _("This was tried %(n)d times without an end, and was given up. Ask for it again later.") % {
+        "n": TRIES
+    }
 
 
 def _fail(errand: Errand, sentence: str) -> None:

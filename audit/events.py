@@ -59,6 +59,7 @@ EVENTS = {
     "history.file_taken":      (_("File downloaded"),       _("%(person)s downloaded a file of the history: %(rows)s lines, SHA-256 %(sha256)s.")),
     "history.feed_begun":      (_("Feed of the history begun"), _("%(person)s began to hand the history on, from position %(position)s.")),
     "review.opened":           (_("Review opened"),         _("The review of “%(object)s” was opened, due on %(until)s: %(count)s entries to judge were drawn by the seed %(seed)s.")),
+    "review.read":             (_("Review read"),           _("%(person)s read the review of “%(object)s”.")),
     "review.added":            (_("Added to the review"),   _("%(person)s added entry %(entry)s to the review of “%(object)s”.")),
     "review.marked":           (_("Entry judged"),          _("%(person)s marked entry %(entry)s in the review of “%(object)s”: %(mark)s. %(note)s")),
     "review.signed_off":       (_("Review signed off"),     _("%(person)s signed the review of “%(object)s” off: %(conclusion)s")),

@@ -9,7 +9,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -114,7 +114,10 @@ def record(entry: LogEntry) -> dict[str, Any]:
 
 @dataclass
 class Export:
-    """An export that has begun. rows: entries handed out so far; sha256: once all of them are."""
+    """An export that has begun. rows: entries handed out so far; sha256: once all of them are.
+
+    contracts: under which the person could read entries, at the beginning or while a piece was read.
+    """
 
     person: Person
     format: Format
@@ -123,6 +126,7 @@ class Export:
     language: str
     rows: int = 0
     sha256: str = ""
+    contracts: set[int] = field(default_factory=set)
 
     def batches(self) -> Iterator[list[LogEntry]]:
         """The entries, a piece at a time. To be read outside any transaction; raises Denied midway."""
@@ -134,6 +138,7 @@ class Export:
                 stored = Person.objects.select_for_update(of=("self",), no_key=True)
                 person = stored.select_related("organization").get(pk=self.person.pk)
                 policy.check_may_export_history(person)
+                self.contracts |= _reviewed_by(person)
                 found = by.shown(person, self.filters, most=CHUNK, beyond=beyond, bound=self.bound)
             if not found:
                 return
@@ -180,6 +185,7 @@ class Export:
             "filters": by.as_json(self.filters),
             "bound": by.mark_as_text(self.bound),
             "language": self.language,
+            "contracts": sorted(self.contracts),
         }
 
 
@@ -196,7 +202,8 @@ def begin(person: Person, filters: dict[str, Any], format: Format) -> Export:
         detail={"filters": by.as_json(filters), "format": format.label},
     )
     begun.refresh_from_db(fields=["timestamp"])
-    return Export(person, format, filters, begun.mark, translation.get_language() or "ja")
+    language = translation.get_language() or "ja"
+    return Export(person, format, filters, begun.mark, language, contracts=_reviewed_by(person))
 
 
 def write_workbook(
@@ -211,7 +218,14 @@ def write_workbook(
     """
     bound = by.mark_of_text(wanted["bound"])
     assert bound
-    export = Export(person, Format.XLSX, by.of_json(wanted["filters"]), bound, wanted["language"])
+    export = Export(
+        person,
+        Format.XLSX,
+        by.of_json(wanted["filters"]),
+        bound,
+        wanted["language"],
+        contracts=set(wanted["contracts"]),
+    )
     total = _checked_total(export)
     progress(0, total)
     book = Workbook(write_only=True)
@@ -225,8 +239,7 @@ def write_workbook(
     file = _Hashed(write)
     book.save(file)
     export.finish(file.digest.hexdigest())
-    reviewed = policy.contracts_to_review(person).values_list("pk", flat=True)
-    return {"rows": export.rows, "sha256": export.sha256, "contracts": sorted(reviewed)}
+    return {"rows": export.rows, "sha256": export.sha256, "contracts": sorted(export.contracts)}
 
 
 class _Hashed:
@@ -265,9 +278,13 @@ def _checked_total(export: Export) -> int:
 def check_may_have(person: Person, outcome: dict[str, Any]) -> None:
     """Raises Denied unless the person may (still) have a file that a worker made for them."""
     policy.check_may_export_history(person)
-    reviewed = set(policy.contracts_to_review(person).values_list("pk", flat=True))
-    for contract in set(outcome["contracts"]) - reviewed:
+    for contract in set(outcome["contracts"]) - _reviewed_by(person):
         raise Denied("history_not_yours", contract_id=contract)
+
+
+def _reviewed_by(person: Person) -> set[int]:
+    """The contracts whose entries the person may read."""
+    return set(policy.contracts_to_review(person).values_list("pk", flat=True))
 
 
 def _object(entry: LogEntry) -> dict[str, str] | None:

@@ -18,21 +18,23 @@ from django.utils.translation import ngettext
 
 from access import clock, notices, policy
 from access.errors import AlreadyDone, Unfit
-from access.models import DelegationContract, Emergency, Grant
+from access.models import Emergency, Grant
 from access.people import Person, Role
-from audit import recording, review_figures, review_sample
+from audit import recording, review_figures, review_months, review_sample
 from audit.models import LogEntry, Review, ReviewedEntry
 
 REVIEW = "audit.review"
 Mark = ReviewedEntry.Mark
+#: How many entries a sentence names.
+NAMED = 5
 
 
 def open_what_is_due() -> int:
-    """Opens the reviews of emergencies that are over and of the month before; returns how many.
+    """Opens the reviews of emergencies and of months that are over; returns how many.
 
     The sweep's step: it finds them by the facts, so a late run opens them late, and two open them once.
     """
-    months = ([one] for one in _of_last_month(timezone.localdate()))
+    months = ([one] for one in _of_months(timezone.localdate()))
     return sum(_open(together) for together in (*_of_emergencies(), *months))
 
 
@@ -56,26 +58,18 @@ def _of_emergencies() -> Iterator[list[Review]]:
         yield together or [Review(**about, ends_at=emergency.ended_at)]
 
 
-def _of_last_month(today: date) -> list[Review]:
-    """A review of the month before (Japan's) for each contract with a disclosure in it, and the operators'."""
-    period = (today.replace(day=1) - timedelta(days=1)).replace(day=1)
-    starts_at, ends_at = review_figures.month(period)
-    about: dict[str, Any] = {
-        "kind": Review.Kind.PERIOD,
-        "period": period,
-        "starts_at": starts_at,
-        "ends_at": ends_at,
-    }
-    there = Review.objects.filter(period=period)
-    disclosed = LogEntry.objects.disclosures().between(starts_at, ends_at)
-    under_it = disclosed.filter(contract_id=OuterRef("pk"))
-    contracts = DelegationContract.objects.filter(
-        ~Exists(there.filter(contract_id=OuterRef("pk"))), Exists(under_it)
-    )
-    found = [Review(**about, contract_id=one.pk, contract_title=one.title) for one in contracts]
-    if not there.filter(contract_id=None).exists() and disclosed.filter(actor_role=Role.OPERATOR).exists():
-        found.append(Review(**about))
-    return found
+def _of_months(today: date) -> Iterator[Review]:
+    """Of each month that is over: a review for each contract with a disclosure in it, and the operators'."""
+    for period, contract_id, title in review_months.without_review(today):
+        starts_at, ends_at = review_figures.month(period)
+        yield Review(
+            kind=Review.Kind.PERIOD,
+            period=period,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            contract_id=contract_id,
+            contract_title=title,
+        )
 
 
 def _open(together: list[Review]) -> int:
@@ -129,6 +123,17 @@ def check_may_see(person: Person, review: Review) -> None:
     """Raises Denied unless the review is the auditor's to read and to make."""
     policy.check_may(person, REVIEW)
     policy.check_may_review(person, review.contract_id)
+
+
+def read(person: Person, review: Review) -> None:
+    """Writes that the auditor reads the review, in the transaction of what is then shown. Raises Denied."""
+    check_may_see(person, review)
+    _write("review.read", review, person)
+
+
+def story(review: Review):
+    """What became of the review, the latest first; who only read it is left out, for they are many."""
+    return LogEntry.objects.about(review).exclude(event="review.read").newest_first()
 
 
 def figures_now(review: Review) -> dict[str, Any]:
@@ -195,7 +200,11 @@ def mark(
 
 
 def what_is_missing(review: Review) -> list[str]:
-    """What keeps the review from being signed off, in sentences."""
+    """What keeps the review from being signed off, in sentences.
+
+    What must not be and was not there yet when the sample was drawn, or did not fit into it, is looked at
+    all the same.
+    """
     unjudged = review.entries.filter(mark=None).count()
     asked = review.entries.filter(mark=Mark.ASK).count()
     said = []
@@ -208,6 +217,18 @@ def what_is_missing(review: Review) -> list[str]:
         said.append(
             ngettext("%(n)d question is still open.", "%(n)d questions are still open.", asked) % {"n": asked}
         )
+    part = review_figures.part_of(review)
+    late = part.disclosures.filter(part.late).exclude(pk__in=review.entries.values("entry_id"))
+    if unseen := late.count():
+        numbers = late.oldest_first().values_list("pk", flat=True)[:NAMED]
+        said.append(
+            ngettext(
+                "%(n)d disclosure that must not be is not among the entries to judge. Add it from its page: %(entries)s.",
+                "%(n)d disclosures that must not be are not among the entries to judge. Add them from their pages, first: %(entries)s.",
+                unseen,
+            )
+            % {"n": unseen, "entries": _(", ").join(map(str, numbers))}
+        )
     return said
 
 
@@ -215,7 +236,7 @@ def what_is_missing(review: Review) -> list[str]:
 def sign_off(by: Person, review: Review, conclusion: str) -> Review:
     """Closes the review with a conclusion; its figures stay as they are at this moment.
 
-    Raises Denied; Unfit without a conclusion, or while an entry is not judged or asked about; AlreadyDone.
+    Raises Denied; Unfit without a conclusion, or while something is missing (`what_is_missing`); AlreadyDone.
     """
     review = _still_open(by, review)
     conclusion = conclusion.strip()

@@ -3,8 +3,10 @@
 Anybody can draw it again. Disclosures up to the opening are put in the order of
 SHA-256(seed + ":" + id of the entry). First come those that must not be (after the end, outside any
 emergency), all that fit; then, up to half of the sample, those of people who stand out; the rest are the
-next of all others. The seed comes from the operating system's randomness in the transaction that writes
-the history, and the review's figures say who stood out: so nobody has chosen, and nobody can choose anew.
+next of all others. The seed comes from the operating system's randomness in the transaction that writes it
+into the history, and the review's figures say who stood out: so no user of the portal chooses, and once the
+entry `review.opened` is sealed, nobody can draw anew unseen. What does not hold: whoever controls the
+database or the portal's process could roll the opening back until a seed suits, before anything is sealed.
 """
 
 from dataclasses import dataclass

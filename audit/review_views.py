@@ -13,7 +13,7 @@ from access.views.acting import act_on, attempt
 from audit import reading, review_words
 from audit import review as rules
 from audit.forms import ConclusionForm, MarkForm
-from audit.models import LogEntry, Review, ReviewedEntry
+from audit.models import Review, ReviewedEntry
 
 #: How many people of a review a page shows, and how many reviews that are done.
 LISTED = 100
@@ -44,7 +44,11 @@ def _review(request: HttpRequest, pk: int) -> Review:
 def _page(
     request: HttpRequest, one: Review, judged: ReviewedEntry | None = None, form: MarkForm | None = None
 ) -> HttpResponse:
-    """The review's page; with the form that could not be taken beside the entry that it judges."""
+    """The review's page; with the form that could not be taken beside the entry that it judges.
+
+    No log, no data: that it is read is in the history before anything of it is loaded.
+    """
+    rules.read(request.user, one)
     now = rules.figures_now(one)
     figures = one.figures if one.signed_off_at else now
     shown = figures["lines"][:LISTED]
@@ -58,7 +62,7 @@ def _page(
         "entries": _entries(request, one, judged, form),
         "missing": [] if one.signed_off_at else rules.what_is_missing(one),
         "now": clock.database_now(),
-        "story": [reading.readable(e) for e in LogEntry.objects.about(one).newest_first()[:ENTRIES]],
+        "story": [reading.readable(e) for e in rules.story(one)[:ENTRIES]],
     }
     return render(request, "portal/review.html", context)
 

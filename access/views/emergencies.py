@@ -137,7 +137,8 @@ def extend_emergency(request: HttpRequest, pk: int) -> HttpResponse:
     now = clock.database_now()
     running = lifecycle.contracts_running(one, now)
     furthest = lifecycle.furthest(running, now)
-    why_two = [said for each in dual_control.why_two_each(running, now).values() for said in each]
+    said_of_each = dual_control.why_two_each(running, now).values()
+    why_two = dict.fromkeys(sentence for said in said_of_each for sentence in said)  # each once
     form = ExtendForm(request.POST or None, initial={"until": timezone.localtime(furthest)})
 
     def said(done) -> str:
@@ -155,7 +156,7 @@ def extend_emergency(request: HttpRequest, pk: int) -> HttpResponse:
             "title": _("Extend “%(name)s”") % {"name": one.name},
             "lead": _("It expires at %(at)s. One step reaches at most until %(furthest)s.")
             % {"at": _moment(one.expires_at), "furthest": _moment(furthest)},
-            "notes": why_two,
+            "notes": list(why_two),
             "button": _("Extend"),
         },
     )

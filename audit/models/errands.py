@@ -20,6 +20,8 @@ class Errand(models.Model):
     cid = models.CharField(max_length=36)
     wanted = models.JSONField(default=dict)
     started_at = models.DateTimeField(null=True)
+    #: How often it was begun: what never comes to an end is not begun for ever.
+    tries = models.PositiveSmallIntegerField(db_default=0)
     done = models.BigIntegerField(default=0)
     total = models.BigIntegerField(null=True)
     finished_at = models.DateTimeField(null=True)

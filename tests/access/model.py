@@ -72,9 +72,9 @@ class Model:
             del self.on_roster[key]
 
     def needs_two(self, contract: str) -> bool:
-        """By its terms, or because a review of its use is overdue."""
-        one = self.contracts[contract]
-        return one.dual or any(due <= self.now for due in one.reviews)
+        """By its terms, or because a review is overdue: of any contract, for all have one delegate."""
+        overdue = any(due <= self.now for one in self.contracts.values() for due in one.reviews)
+        return self.contracts[contract].dual or overdue
 
     def sweep(self) -> None:
         """Opens the reviews of what is over; a drill's makes nobody wait."""

@@ -136,7 +136,7 @@ BROKEN_BY = {
     "review_is_of_an_emergency_or_a_month": review(period="'2026-10-01'"),
     "review_month_is_its_first_day":        review(kind="'period'", emergency_id="NULL", period="'2026-10-02'"),
     "review_is_due_after_it_opens":         review(due_at="now()"),
-    "review_sign_off_is_whole":             review(signed_off_at="now()", signed_off_by_id="1", conclusion="''"),
+    "review_sign_off_is_whole":             f"{review()}; UPDATE {REVIEW} SET signed_off_at = now(), signed_off_by_id = 1, conclusion = ''",
     "review_reopening_is_whole":            review(reopened_at="now()"),
     "review_stays":                         f"{review()}; UPDATE {REVIEW} SET seed = 'another'",
     "review_is_judged_whole":               f"{judged()}; {SIGN_OFF}",
@@ -258,6 +258,24 @@ def test_what_is_signed_off_stays_as_it_is(told, then):
     run(SIGN_OFF)
     with pytest.raises(IntegrityError, match="stays"):
         run(then)
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        f"UPDATE {REVIEW} SET figures = '[]'",
+        f"UPDATE {REVIEW} SET opened_at = opened_at - interval '1 day'",
+    ],
+)
+def test_what_an_open_review_was_opened_with_stays(told, then):
+    run(review())
+    with pytest.raises(IntegrityError, match="stays"):
+        run(then)
+
+
+def test_a_review_does_not_come_signed_off(told):
+    with pytest.raises(IntegrityError, match="before it is signed off"):
+        run(review(signed_off_at="now()", signed_off_by_id="1", conclusion="'x'"))
 
 
 def test_a_deadline_is_not_put_off(told):

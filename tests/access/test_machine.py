@@ -9,7 +9,6 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
-from django.db.models import F
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -30,6 +29,7 @@ from audit.models import LogEntry, Review
 from customers import reading
 from tests import world as worlds
 from tests.access.model import REVIEW, Contract, Emergency, Model, Waiting
+from tests.audit.past import reviews_opened_earlier
 from tests.world import HANAKO, JIRO, KUNREN, MARUGAME, MATSUYAMA, TAKAMATSU, TARO, TRAINING
 
 REAL_AREAS = (TAKAMATSU, MARUGAME, MATSUYAMA)
@@ -371,7 +371,7 @@ class Machine(RuleBasedStateMachine):
         self.model.emergencies[last].ended = True
         self.worker(times=1)
         fortnight = timedelta(hours=REVIEW)
-        Review.objects.waiting().update(opened_at=F("opened_at") - fortnight, due_at=F("due_at") - fortnight)
+        reviews_opened_earlier(Review.objects.waiting(), fortnight)
         for one in self.model.contracts.values():
             one.reviews = [due - REVIEW for due in one.reviews]
 

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import Group
+from django.db import connection
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from guardian.shortcuts import assign_perm
 
@@ -46,6 +48,15 @@ def second_contract(world, *, reviewed: bool) -> DelegationContract:
     if reviewed:
         assign_perm("access.review_contract", Group.objects.get(name="auditor"), other)
     return other
+
+
+def reviews_opened_earlier(reviews: QuerySet, by: timedelta) -> None:
+    """The reviews were opened that much earlier, and are due as much earlier; past the triggers' back."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE audit_review DISABLE TRIGGER review_stays")
+        reviews.update(opened_at=F("opened_at") - by, due_at=F("due_at") - by)
+        cursor.execute("ALTER TABLE audit_review ENABLE TRIGGER review_stays")
 
 
 def disclosure(

@@ -93,13 +93,42 @@ def test_a_trouble_of_the_database_is_tried_again(asked):
         return {"at": "last"}
 
     errand = asked(does)
-    with pytest.raises(OperationalError):
-        errands.do_what_waits()
+    errands.do_what_waits()
     errand.refresh_from_db()
     assert not errand.finished_at
     errands.do_what_waits()
     errand.refresh_from_db()
     assert errand.outcome == {"at": "last"}
+
+
+@pytest.mark.django_db
+def test_an_errand_that_the_database_never_can_keeps_no_other_waiting_and_is_given_up(
+    world, asked, monkeypatch
+):
+    def never(person, wanted, progress, write):
+        raise OperationalError("canceling statement due to statement timeout")
+
+    monkeypatch.setitem(errands.KINDS, Errand.Kind.EXPORT, never)
+    first = errands.ask(Errand.Kind.EXPORT, world.auditor, {})
+    second = asked()
+    assert errands.do_what_waits() == 2
+    second.refresh_from_db()
+    assert second.outcome == {}
+    for tries in (1, 2, errands.TRIES):
+        first.refresh_from_db()
+        assert (first.tries, bool(first.finished_at)) == (tries, tries == errands.TRIES)
+        errands.do_what_waits()
+    assert first.failed
+
+
+@pytest.mark.django_db
+def test_an_errand_that_kills_its_worker_each_time_is_given_up(asked):
+    errand = asked()
+    Errand.objects.update(tries=errands.TRIES, started_at=timezone.now())
+    errands.do_what_waits()
+    errand.refresh_from_db()
+    assert errand.failed
+    assert asked.seen == []
 
 
 @pytest.mark.django_db

@@ -99,6 +99,8 @@ def subjects_read(world, client_of) -> None:
     for page in ("timeline", f"people/{world.contractor.pk}", f"emergencies/{grant.emergency_id}"):
         client.get(f"/history/{page}/")
     client.get(f"/history/grants/{grant.pk}/")
+    review.open_what_is_due()
+    client.get(f"/reviews/{Review.objects.first().pk}/")
     for page in ("customer", "customer/file", "customer/letter"):
         client.post(f"/history/{page}/", {"number": HANAKO, "language": "ja"})
 

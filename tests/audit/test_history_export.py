@@ -235,6 +235,30 @@ def test_a_sheet_with_a_contract_that_is_no_longer_the_readers_is_not_handed_out
 # The page
 
 
+def test_nor_is_a_sheet_with_what_its_reader_lost_while_it_was_made(world, emergency, monkeypatch):
+    monkeypatch.setattr(exporting, "CHUNK", 5)
+    progress = errands._progress
+
+    def lost_on_the_way(errand):
+        def after(done, total):
+            progress(errand)(done, total)
+            if done:
+                world.contract.contractgrouppermission_set.filter(
+                    permission__codename="review_contract"
+                ).delete()
+
+        return after
+
+    monkeypatch.setattr(errands, "_progress", lost_on_the_way)
+    begun = exporting.begin(world.auditor, {"kind": "decision"}, Format.XLSX)
+    errand = errands.ask(Errand.Kind.EXPORT, world.auditor, begun.as_json())
+    errands.do_what_waits()
+    errand.refresh_from_db()
+    assert errand.outcome["rows"]
+    with pytest.raises(Denied):
+        errands.take(world.auditor, errand)
+
+
 def test_a_file_is_asked_for_by_post_alone_and_rightly(world, auditor):
     assert auditor.get("/history/export/").status_code == 405
     response = auditor.post("/history/export/?kind=nothing", {"format": "csv"})

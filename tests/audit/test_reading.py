@@ -8,13 +8,14 @@ from django.test.utils import CaptureQueriesContext
 
 from access import inquiries
 from access.errors import REASONS
-from access.models import Inquiry
+from access.models import Inquiry, RosterEntry
 from audit import filters, months, reading, recording
 from audit.filters import FILTERS
 from audit.models import LogEntry
 from audit.reading import LATEST, PAGE
 from customers import reading as customers
 from tests import world as worlds
+from tests.audit.past import second_contract
 from tests.world import HANAKO, JIRO, TAKAMATSU
 
 
@@ -432,3 +433,32 @@ def test_a_moment_that_changed_is_shown_in_japan_time(auditor, world):
     entry.save()
     (change,) = auditor.get(f"/history/{entry.pk}/").context["changes"]
     assert (change.before, change.after) == (None, "2026/04/01 00:00:00")
+
+
+@pytest.mark.django_db
+def test_a_contractors_calls_are_not_another_auditors_and_an_operators_are_anybodys(world, night):
+    inquiries.close(world.contractor, night["inquiry"].pk, outcome="answered", found=True)
+    inquiries.take(world.operator, Inquiry(caller_name="通報者", kind="outage"))
+    events = ("inquiry.taken", "inquiry.closed")
+    calls = LogEntry.objects.filter(event__in=events).oldest_first().values_list("contract_id", flat=True)
+    assert list(calls) == [world.contract.pk, world.contract.pk, None]
+    assert filters.visible_to(world.auditor).filter(event__in=events).count() == 3
+    world.contract.contractgrouppermission_set.filter(permission__codename="review_contract").delete()
+    (left,) = filters.visible_to(world.auditor).filter(event__in=events)
+    assert left.actor == world.operator
+
+
+@pytest.mark.django_db
+def test_a_call_of_somebody_under_two_contracts_names_none(world, night):
+    first = night["grant"]
+    other = second_contract(world, reviewed=False)
+    entry = RosterEntry.objects.create(
+        contract=other,
+        person=first.roster_entry.person,
+        added_by=world.supervisor,
+        trained_on=first.roster_entry.trained_on,
+    )
+    both = world.declare(name="大雪", contracts=[world.contract, other])
+    assert both.grants.filter(roster_entry=entry).exists()
+    inquiries.take(world.contractor, Inquiry(emergency=both, caller_name="通報者", kind="outage"))
+    assert last(event="inquiry.taken").contract_id is None

@@ -4,17 +4,17 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db.models import F
 from django.urls import reverse
 from django.utils import translation
 
-from access import answering, clock, granting, inquiries, lifecycle
+from access import answering, clock, dual_control, granting, inquiries, lifecycle
 from access.errors import AlreadyDone, Denied, Unfit
 from access.models import DelegationContract, Emergency, Grant, Inquiry, Notice, Person, Request, RosterEntry
 from access.tasks import sweep
 from audit import months, review, review_figures, review_sample, review_words
 from audit.models import LogEntry, Review, ReviewedEntry
 from customers import reading
+from tests.audit.past import reviews_opened_earlier
 from tests.world import HANAKO, JIRO, MATSUYAMA
 
 pytestmark = pytest.mark.django_db
@@ -48,9 +48,7 @@ def forge(like: LogEntry, count: int = 1, **columns) -> list[LogEntry]:
 
 
 def grow_old(one: Review, days: float) -> None:
-    Review.objects.filter(pk=one.pk).update(
-        opened_at=F("opened_at") - days * DAY, due_at=F("due_at") - days * DAY
-    )
+    reviews_opened_earlier(Review.objects.filter(pk=one.pk), days * DAY)
 
 
 def judge_everything(world, one: Review) -> None:
@@ -328,6 +326,20 @@ class TestJudging:
         assert client.post(path, {"mark": "justified", "note": "", "seen": seen}).status_code == 302
         assert one.entries.get().mark == "justified", "by the form that the page gave"
 
+    def test_each_reading_of_the_page_is_in_the_history_once(self, world, client_of):
+        one = over(world)
+        client = client_of(world.auditor)
+        client.get(reverse("portal:review", args=[one.pk]))
+        read = LogEntry.objects.get(event="review.read")
+        assert (read.actor, read.contract_id, read.object_repr) == (world.auditor, one.contract_id, str(one))
+        wrong = client.post(
+            reverse("portal:mark_entry", args=[one.pk, one.entries.get().pk]), {"mark": "ask", "note": ""}
+        )
+        assert LogEntry.objects.filter(event="review.read").count() == 2, (
+            "the page with an error shows it too"
+        )
+        assert [line.entry.event for line in wrong.context["story"]] == ["review.opened"]
+
     def test_an_entry_is_added_from_its_page(self, world, client_of):
         one = over(world)
         client = client_of(world.auditor)
@@ -400,7 +412,13 @@ class TestSigningOff:
 
     def test_the_figures_are_those_of_the_signing_off(self, world):
         one = over(world)
-        forge(LogEntry.objects.disclosures().get(), timestamp=one.ends_at + timedelta(minutes=1))
+        (late,) = forge(LogEntry.objects.disclosures().get(), timestamp=one.ends_at + timedelta(minutes=1))
+        judge_everything(world, one)
+        with translation.override("en"), pytest.raises(Unfit, match=rf"must not be .* page: {late.pk}\."):
+            review.sign_off(world.auditor, one, "問題なし")
+        review.add(world.auditor, one, late)
+        with pytest.raises(Unfit):
+            review.sign_off(world.auditor, one, "問題なし")
         one = signed_off(world, one)
         assert one.figures["late"] == 1, "what came after the opening is in them"
         assert review.figures_now(one) == one.figures
@@ -542,14 +560,16 @@ class TestOverdue:
         assert not Notice.objects.filter(kind="review_two").exists()
         assert world.declare().grants.count() == 2
 
-    def test_another_contracts_review_makes_no_contract_wait(self, world):
-        grow_old(over(world), 15)
+    def test_a_new_contract_with_the_same_delegate_waits_too_and_another_delegates_does_not(self, world):
+        one = over(world)
+        grow_old(one, 15)
         second = second_contract(world)
-        RosterEntry.objects.create(
-            contract=second, person=world.contractor02, added_by=world.supervisor,
-            trained_on=world.entry().trained_on,
-        )  # fmt: skip
-        assert world.declare(name="別", contracts=[second]).grants.count() == 1
+        assert dual_control.needs_two(second)
+        (why,) = dual_control.why_two(second)
+        assert one.about in why
+        other = DelegationContract(pk=0, title="他社の契約", delegate=world.organizations["other"])
+        assert not dual_control.needs_two(other)
+        assert dual_control.why_two_each([second, other]) == {second.pk: [why], other.pk: []}
 
 
 class TestMonths:
@@ -563,7 +583,7 @@ class TestMonths:
         return at
 
     def open_on(self, day: date) -> list[Review]:
-        for one in review._of_last_month(day):
+        for one in review._of_months(day):
             review._open([one])
         return list(Review.objects.filter(kind="period").order_by("contract_id"))
 
@@ -588,15 +608,25 @@ class TestMonths:
         assert [one.figures["lines"][0]["username"] for one in opened] == ["contractor", "operator"]
         assert len(opened[0].figures["chart"]["counts"]) == 31
 
+    @pytest.mark.parametrize(
+        ("later", "opened"), [(date(2027, 2, 3), 2), (date(2028, 10, 31), 2), (date(2028, 11, 1), 0)]
+    )
+    def test_a_month_in_whose_next_no_sweep_ran_is_reviewed_yet(self, world, october, later, opened):
+        self.disclosed(world, october)
+        assert [one.period for one in self.open_on(later) if one.period == self.LAST] == [self.LAST] * opened
+        assert list(review._of_months(later)) == []
+
     def test_nothing_happened_nothing_to_review(self, world, october):
         assert self.open_on(date(2026, 11, 1)) == []
 
-    @pytest.mark.parametrize(("seconds", "lookups"), [(-1, 0), (0, 1)])
-    def test_a_month_is_japans(self, world, seconds, lookups):
+    @pytest.mark.parametrize(("seconds", "month"), [(-1, 9), (0, 10)])
+    def test_a_month_is_japans(self, world, seconds, month):
         first = datetime(2026, 10, 1, tzinfo=JAPAN)
         months.add(first - DAY, first)
         self.disclosed(world, first + timedelta(seconds=seconds))
-        assert [one.figures["lookups"] for one in self.open_on(date(2026, 11, 1))] == [lookups] * 2 * lookups
+        opened = self.open_on(date(2026, 11, 1))
+        assert [one.period for one in opened] == [date(2026, month, 1)] * 2
+        assert [one.figures["lookups"] for one in opened] == [1, 1]
 
     def test_a_contractors_disclosure_outside_any_emergency_is_a_figure(self, world, october, client_of):
         entry = self.disclosed(world, october)
