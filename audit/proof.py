@@ -215,7 +215,7 @@ def check(proof: dict, keys: list[Ed25519PublicKey]) -> Proven:
             entries.append(read_json(text))
         except ValueError as error:
             raise NotProven(f"the entry at position {position} cannot be read: {error}") from None
-    olders = []
+    olders: list[SignedHead] = []
     for older in _listed(proof, "consistency"):
         before = _head_of(older, keys)
         if before.log != head.log:

@@ -115,11 +115,11 @@ def _waiting() -> list[tuple[int, datetime]]:
     with connection.cursor() as cursor:
         cursor.execute(
             'SELECT u.entry_id, u."timestamp" FROM audit_unsealed u '
-            'WHERE u."timestamp" BETWEEN %s AND statement_timestamp() + %s '
+            'WHERE u."timestamp" BETWEEN %s AND statement_timestamp() + make_interval(secs => %s) '
             'AND EXISTS (SELECT FROM audit_logentry e WHERE e.id = u.entry_id AND e."timestamp" = u."timestamp") '
             "AND NOT EXISTS (SELECT FROM audit_sealedentry s WHERE s.entry_id = u.entry_id) "
             "ORDER BY u.entry_id LIMIT %s",
-            [EARLIEST, SOON, RUN],
+            [EARLIEST, SOON.total_seconds(), RUN],
         )
         return cursor.fetchall()
 

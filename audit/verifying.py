@@ -6,7 +6,6 @@ The first thing found of each seal is named; nothing is mended.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import islice
@@ -21,7 +20,8 @@ from django.utils.translation import gettext_lazy as _
 from access import policy
 from access.errors import Unfit
 from access.people import Person
-from audit import archiving, canonical, publishing, recording
+from audit import archiving, canonical, guards, publishing, recording
+from audit.faults import MOST, Outcome
 from audit.models import LogEntry, Node, Seal, SealedEntry, Unsealed
 from audit.proof import NotProven, SignedHead, check_head, leaf_hash, node_hash
 from audit.sealing import LATE, SOON, read_entries
@@ -30,95 +30,10 @@ from audit.tree import FAN, HistoryTree
 
 #: Leaves read at once.
 PIECE = 5_000
-#: So many faults are listed; the first is what matters.
-MOST = 100
 #: A transaction is over by then: an entry sealed later than that after an earlier seal was put in.
 LONGEST_TRANSACTION = timedelta(hours=1)
-#: What refuses to change the history, and notes what is to be sealed: table to its triggers.
-TRIGGERS = {
-    "audit_logentry": {"history_is_append_only", "history_is_never_emptied", "entries_are_sealed"},
-    **{
-        f"audit_{table}": {f"{table}_is_append_only", f"{table}_is_never_emptied"}
-        for table in ("sealedentry", "node", "seal", "head")
-    },
-}
-#: The triggers of each month of the history.
-OF_A_MONTH = {"history_is_append_only", "history_is_never_emptied"}
-#: MD5 of the bodies of the triggers' functions (audit migrations 0002 and 0006): another body may refuse nothing.
-FUNCTIONS = ["1e9b7c501a0f8b8d2193cbe4f9bf9a00", "ef3616821699c083a7161ec963f1ca8a"]
 #: The widths of the subtrees that `Node` keeps.
 KEPT = {FAN**n for n in range(1, 8)}
-
-#: What can be found, and the sentence it reads as; each names an entry or a seal.
-# fmt: off
-FAULTS = {
-    "entry_changed":    _("Entry %(entry)s (position %(position)s, seal %(seal)s) is not what was sealed: it was changed."),
-    "entry_missing":    _("Entry %(entry)s (position %(position)s, seal %(seal)s) is missing."),
-    "entry_inserted":   _("Entry %(entry)s of %(at)s is in no seal: it was put in, or sealing was passed by."),
-    "entry_backdated":  _("Entry %(entry)s says %(at)s, but was first seen when seal %(seal)s was made: it was put in later."),
-    "entry_postdated":  _("Entry %(entry)s says %(at)s, which was still to come when it was sealed or put in."),
-    "entry_doubled":    _("Entry %(entry)s (position %(position)s, seal %(seal)s) is there more than once: another was put in."),
-    "drop_unfounded":   _("Entry %(entry)s says that entries of %(month)s (%(kinds)s) were dropped; that is not so, or was not due."),
-    "table_changed":    _("The table %(table)s is not as it should be: %(why)s."),
-    "entry_moved":      _("Entry %(entry)s (position %(position)s, seal %(seal)s) is not in its place: entries were moved."),
-    "entry_unsealed":   _("Entry %(entry)s of %(at)s waits for its seal too long: sealing does not work, or the entry is missing."),
-    "leaf_missing":     _("The leaf at position %(position)s (seal %(seal)s) is missing."),
-    "leaf_beyond":      _("The leaf at position %(position)s (entry %(entry)s) is in no seal: the last seals are missing."),
-    "root_differs":     _("Seal %(seal)s does not fit the leaves up to its end: one of the positions %(start)s to %(end)s was changed, or moved."),
-    "node_differs":     _("The leaves at the positions %(start)s to %(end)s are not what the tree was made of."),
-    "seal_changed":     _("Seal %(seal)s is not what was signed: %(why)s."),
-    "seal_missing":     _("Seal %(seal)s is missing."),
-    "seal_unpublished": _("Seal %(seal)s is not what was published to %(where)s."),
-    "head_missing":     _("Seal %(seal)s is missing from what was published to %(where)s."),
-    "archive_differs":  _("An archive is not what was sealed: %(why)s"),
-    "trigger_missing":  _("The trigger %(trigger)s of %(table)s is missing, switched off, or does something else."),
-}
-# fmt: on
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One thing that is wrong: what kind (of FAULTS), and what its sentence names."""
-
-    kind: str
-    facts: dict
-
-    @property
-    def sentence(self) -> str:
-        """In the active language."""
-        return str(FAULTS[self.kind]) % self.facts
-
-
-@dataclass
-class Outcome:
-    """What a verification came to. `ok` is true only if nothing at all was found."""
-
-    entries: int = 0
-    seals: int = 0
-    archived: int = 0
-    read_back: int = 0
-    waiting: int = 0
-    published: int = 0
-    last_seal: int | None = None
-    faults: list[Fault] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        return not self.faults
-
-    def add(self, kind: str, **facts) -> None:
-        """Notes a fault, unless there are very many already."""
-        if len(self.faults) < MOST:
-            self.faults.append(Fault(kind, facts))
-
-    def as_json(self) -> dict:
-        """Figures, and each fault with its facts and its sentence in the active language."""
-        figures = {name: value for name, value in vars(self).items() if name != "faults"}
-        faults = [
-            {"kind": f.kind, "sentence": f.sentence} | {k: str(v) for k, v in f.facts.items()}
-            for f in self.faults
-        ]
-        return {"ok": self.ok, **figures, "faults": faults}
 
 
 def verify(
@@ -132,8 +47,8 @@ def verify(
     What is sealed meanwhile is left for the next time. progress: is told how many entries of how many are done.
     """
     outcome = Outcome()
-    check_tables(outcome)
-    check_triggers(outcome)
+    guards.check_tables(outcome)
+    guards.check_triggers(outcome)
     archived: set[int] = set()
     for path in archives:
         try:
@@ -418,54 +333,6 @@ def _drops(outcome: Outcome) -> Iterator[archiving.Drop]:
             outcome.add("drop_unfounded", entry=entry.pk, month=drop.month, kinds=kinds)
 
 
-def check_tables(outcome: Outcome) -> None:
-    """Notes what would show the verifier another history than the pages: views, rules, row security, no key."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT c.relname, CASE "
-            "WHEN c.relkind NOT IN ('r', 'p') THEN 'it is no table' "
-            "WHEN c.relrowsecurity OR c.relforcerowsecurity THEN 'row security hides rows' "
-            "WHEN EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid) THEN 'a rule rewrites what is asked' "
-            "WHEN NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'p') "
-            "THEN 'its primary key is gone' "
-            "WHEN c.relnamespace <> (SELECT relnamespace FROM pg_class WHERE oid = 'audit_seal'::regclass) "
-            "THEN 'it is in another schema' "
-            "END FROM pg_class c WHERE c.oid = ANY(%s::regclass[]::oid[]) OR c.oid IN "
-            "(SELECT inhrelid FROM pg_inherits WHERE inhparent = 'audit_logentry'::regclass) ORDER BY 1",
-            [[*TRIGGERS, "audit_unsealed"]],
-        )
-        for table, why in cursor.fetchall():
-            if why:
-                outcome.add("table_changed", table=table, why=why)
-
-
-def check_triggers(outcome: Outcome) -> None:
-    """Notes each trigger that should refuse a change, or note what is to be sealed, and does not; and others."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT c.relname, t.tgname, t.tgenabled = 'A' AND t.tgqual IS NULL AND t.tgattr = '' "
-            "AND md5(p.prosrc) = ANY(%s) AND t.tgtype = CASE WHEN t.tgname = 'entries_are_sealed' THEN 4 "
-            "WHEN t.tgname LIKE '%%_is_append_only' THEN 27 ELSE 34 END "
-            "FROM pg_class c LEFT JOIN pg_trigger t ON t.tgrelid = c.oid AND NOT t.tgisinternal "
-            "LEFT JOIN pg_proc p ON p.oid = t.tgfoid "
-            "WHERE c.oid = ANY(%s::regclass[]::oid[]) OR c.oid IN (SELECT inhrelid FROM pg_inherits "
-            "WHERE inhparent = 'audit_logentry'::regclass) ORDER BY 1, 2",
-            [FUNCTIONS, [*TRIGGERS, "audit_unsealed"]],
-        )
-        there: dict[str, set[str]] = {}
-        for table, trigger, is_right in cursor.fetchall():
-            found = there.setdefault(table, set())
-            wanted = TRIGGERS.get(table, set() if table == "audit_unsealed" else OF_A_MONTH)
-            if trigger and trigger not in wanted:
-                outcome.add("table_changed", table=table, why=f"the trigger {trigger} is none of ours")
-            elif is_right:
-                found.add(trigger)
-    for table, found in there.items():
-        wanted = TRIGGERS.get(table, set() if table == "audit_unsealed" else OF_A_MONTH)
-        for trigger in sorted(wanted - found):
-            outcome.add("trigger_missing", trigger=trigger, table=table)
-
-
 def check_completeness(outcome: Outcome) -> None:
     """Notes entries that are in no seal, such as wait for one too long, and nodes of no leaves."""
     with transaction.atomic(), connection.cursor() as cursor:
@@ -482,9 +349,9 @@ def check_completeness(outcome: Outcome) -> None:
         # as text: a time that no calendar of Python's has
         cursor.execute(
             'SELECT entry_id, "timestamp"::text, "timestamp" > statement_timestamp() FROM audit_unsealed WHERE '
-            '"timestamp" < statement_timestamp() - %s OR "timestamp" > statement_timestamp() + %s '
+            '"timestamp" < statement_timestamp() - make_interval(secs => %s) OR "timestamp" > statement_timestamp() + make_interval(secs => %s) '
             "ORDER BY 1 LIMIT %s",
-            [LATE, SOON, MOST],
+            [LATE.total_seconds(), SOON.total_seconds(), MOST],
         )
         for pk, at, is_to_come in cursor.fetchall():
             outcome.add("entry_postdated" if is_to_come else "entry_unsealed", entry=pk, at=at)

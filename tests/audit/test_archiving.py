@@ -10,7 +10,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from audit import archiving, months, recording, sealing, verifying
+from audit import archiving, guards, months, recording, sealing, verifying
+from audit.faults import Outcome
 from audit.models import LogEntry, Unsealed
 
 pytestmark = pytest.mark.django_db
@@ -77,7 +78,7 @@ def test_the_kinds_that_have_to_stay_stay(old, tmp_path, settings):
     assert kept == decisions
     assert OLD in months.all_months()
     assert Unsealed.objects.count() == 1, "only the entry of the dropping waits for its seal"
-    assert verifying.check_triggers(outcome := verifying.Outcome()) is None
+    assert guards.check_triggers(outcome := Outcome()) is None
     assert outcome.ok, "the month that stays refuses as the others do"
     assert {f.kind for f in faults()} == {"entry_missing"}, "until what says so is sealed"
     sealing.seal_what_waits()

@@ -10,12 +10,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.management import call_command
 from django.db import connection
 
-from audit import publishing, recording, sealing, signing, verifying
+from audit import canonical, guards, publishing, recording, sealing, signing, verifying
+from audit.faults import Fault
 from audit.models import Head, LogEntry, Seal, SealedEntry, Unsealed
-from audit.proof import SIGNED, key_id
+from audit.proof import SIGNED, key_id, leaf_hash
 from tests import world as worlds
 
-TABLES = list(verifying.TRIGGERS)
+TABLES = list(guards.TRIGGERS)
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def superuser(sealed):
                 owner.execute(statement, params)
                 owner.execute("SET CONSTRAINTS ALL IMMEDIATE")
                 for table in TABLES:  # as they were: the tampering leaves no other trace
-                    for name in verifying.TRIGGERS[table]:
+                    for name in guards.TRIGGERS[table]:
                         owner.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
 
         yield run
@@ -63,7 +64,7 @@ def superuser(sealed):
             (gone,) = cursor.fetchone()
 
 
-def faults() -> list[verifying.Fault]:
+def faults() -> list[Fault]:
     outcome = verifying.verify()
     for fault in outcome.faults:
         assert fault.sentence
@@ -178,7 +179,7 @@ def test_an_entry_changed_together_with_its_leaf_is_narrowed_down(superuser):
     leaf = entry_at("middle")
     superuser(f"UPDATE audit_logentry SET actor_name = 'x' WHERE id = {leaf.entry_id}")
     (row,) = sealing.read_entries([(leaf.entry_id, leaf.timestamp)])
-    digest = verifying.leaf_hash(verifying.canonical.canonical(row))
+    digest = leaf_hash(canonical.canonical(row))
     superuser("UPDATE audit_sealedentry SET digest = %s WHERE position = %s", digest, leaf.position)
     found = {fault.kind: fault.facts for fault in faults()}
     assert found["root_differs"]["start"] <= leaf.position <= found["root_differs"]["end"]
@@ -243,7 +244,7 @@ def test_the_keys_owner_cannot_rewrite_what_was_published(superuser, settings):
     leaf = entry_at("last")
     superuser(f"UPDATE audit_logentry SET actor_name = 'x' WHERE id = {leaf.entry_id}")
     (row,) = sealing.read_entries([(leaf.entry_id, leaf.timestamp)])
-    digest = verifying.leaf_hash(verifying.canonical.canonical(row))
+    digest = leaf_hash(canonical.canonical(row))
     superuser("UPDATE audit_sealedentry SET digest = %s WHERE position = %s", digest, leaf.position)
     resign(superuser, signing.signing_key())
     assert [(fault.kind, fault.facts["seal"]) for fault in faults()] == [("seal_unpublished", 5)]

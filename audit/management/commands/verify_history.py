@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from audit import verifying
+from audit.faults import Outcome
 from audit.signing import NoKey
 
 
@@ -49,7 +50,7 @@ class Command(BaseCommand):
         if not outcome.ok:
             sys.exit(1)
 
-    def _say(self, outcome: verifying.Outcome) -> None:
+    def _say(self, outcome: Outcome) -> None:
         self.stdout.write(
             f"{outcome.entries} entries in {outcome.seals} seals verified; {outcome.archived} of them are dropped, "
             f"{outcome.read_back} read back from archives (what is not, is taken on the word of the history); "
