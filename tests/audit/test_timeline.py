@@ -114,7 +114,8 @@ class TestMarks:
         return marks(self.shown, tallies, most, {"contract": "7"})
 
     def test_a_mark_stands_at_its_piece_of_time_and_opens_its_entries(self):
-        (mark,) = self.make(Tally(7, at(6), 100))
+        with translation.override("en"):
+            (mark,) = self.make(Tally(7, at(6), 100))
         assert WIDTH / 4 <= mark.x < mark.x + mark.width <= self.shown.x(at(6.25))
         assert parse_qs(mark.query) == {
             "kind": ["disclosure"],
