@@ -10,10 +10,9 @@ which is never dropped.
 import gzip
 import json
 import os
-from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -69,7 +68,8 @@ def archive(due: Due, folder: Path, progress: Callable[[int], None] = lambda don
     Raises NotArchived where an entry is in no seal yet or differs from its leaf, OSError, FileExistsError.
     Where it fails in the middle no file of that name is left.
     """
-    if Unsealed.objects.filter(timestamp__gte=start_of(due.month), timestamp__lt=_end(due.month)).exists():
+    start, end = months.span(due.month)
+    if Unsealed.objects.filter(timestamp__gte=start, timestamp__lt=end).exists():
         raise NotArchived(f"{due.month:%Y-%m} has entries that wait for their seal.")
     seal = Seal.objects.first()
     if seal is None:
@@ -95,8 +95,7 @@ def archive(due: Due, folder: Path, progress: Callable[[int], None] = lambda don
         "entries": len(positions),
         "first_position": min(positions, default=None),
         "last_position": max(positions, default=None),
-        "head": seal.head,
-        "signature": b64encode(bytes(seal.signature)).decode(),
+        **seal.signed,
     }
     if path.exists():
         unfinished.unlink()
@@ -195,9 +194,7 @@ class Drop:
     def is_whole(self) -> bool:
         """Whether just so many leaves of the month and kinds are there, and of their entries none."""
         month = date.fromisoformat(f"{self.month}-01")
-        leaves = SealedEntry.objects.filter(
-            timestamp__gte=start_of(month), timestamp__lt=_end(month), kind__in=self.kinds
-        )
+        leaves = _leaves_of(month, self.kinds)
         stays = _of(month).filter(kind__in=self.kinds)
         kept_for_ever = stays.filter(event=DROPPED)
         return (
@@ -210,22 +207,18 @@ def month_and_kind(leaf: SealedEntry) -> tuple[str, str]:
     return f"{timezone.localtime(leaf.timestamp):%Y-%m}", leaf.kind
 
 
-def start_of(month: date) -> datetime:
-    """The moment at which a month of Japan's begins."""
-    return timezone.make_aware(datetime.combine(month, time.min))
-
-
-def _end(month: date) -> datetime:
-    return start_of(date(month.year + month.month // 12, month.month % 12 + 1, 1))
-
-
 def _end_of_years(month: date, kind: str) -> datetime:
     years = max(settings.HISTORY_YEARS[kind], LEAST_YEARS)
-    return _end(month.replace(year=month.year + years))
+    return months.span(month.replace(year=month.year + years))[1]
 
 
 def _of(month: date):
-    return LogEntry.objects.filter(timestamp__gte=start_of(month), timestamp__lt=_end(month))
+    return LogEntry.objects.between(*months.span(month))
+
+
+def _leaves_of(month: date, kinds: Iterable[str]):
+    start, end = months.span(month)
+    return SealedEntry.objects.filter(timestamp__gte=start, timestamp__lt=end, kind__in=kinds)
 
 
 def _going(due: Due):
@@ -236,9 +229,7 @@ def _entries(due: Due) -> Iterator[tuple[int, str]]:
     """Position and canonical text, in the order of the tree. Raises NotArchived."""
     going = set(_going(due).values_list("pk", flat=True))
     last = -1
-    leaves = SealedEntry.objects.filter(
-        timestamp__gte=start_of(due.month), timestamp__lt=_end(due.month), kind__in=due.kinds
-    ).order_by("position")
+    leaves = _leaves_of(due.month, due.kinds).order_by("position")
     while piece := list(leaves.filter(position__gt=last)[:PIECE]):
         last = piece[-1].position
         rows = {row[canonical.ID]: row for row in read_entries([(e.entry_id, e.timestamp) for e in piece])}

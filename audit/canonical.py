@@ -2,8 +2,8 @@
 
 JSON (RFC 8259) in UTF-8, keys in order, no spaces; times in UTC to the microsecond, which is what the
 column stores. A jsonb column is a string, PostgreSQL's own text of it: its numbers have more digits than a
-float, and a JSON null is no NULL. What is null is left out, so that a column added later changes no entry of before; so a
-later column has to be null for those.
+float, and a JSON null is no NULL. What is null is left out, so that a column added later changes no entry
+of before; so a later column has to be null for those.
 """
 
 import json

@@ -11,6 +11,7 @@ TRIGGERS = {
         f"audit_{table}": {f"{table}_is_append_only", f"{table}_is_never_emptied"}
         for table in ("sealedentry", "node", "seal", "head")
     },
+    "audit_unsealed": set(),
 }
 #: The triggers of each month of the history.
 OF_A_MONTH = {"history_is_append_only", "history_is_never_emptied"}
@@ -32,7 +33,7 @@ def check_tables(outcome: Outcome) -> None:
             "THEN 'it is in another schema' "
             "END FROM pg_class c WHERE c.oid = ANY(%s::regclass[]::oid[]) OR c.oid IN "
             "(SELECT inhrelid FROM pg_inherits WHERE inhparent = 'audit_logentry'::regclass) ORDER BY 1",
-            [[*TRIGGERS, "audit_unsealed"]],
+            [list(TRIGGERS)],
         )
         for table, why in cursor.fetchall():
             if why:
@@ -50,17 +51,15 @@ def check_triggers(outcome: Outcome) -> None:
             "LEFT JOIN pg_proc p ON p.oid = t.tgfoid "
             "WHERE c.oid = ANY(%s::regclass[]::oid[]) OR c.oid IN (SELECT inhrelid FROM pg_inherits "
             "WHERE inhparent = 'audit_logentry'::regclass) ORDER BY 1, 2",
-            [FUNCTIONS, [*TRIGGERS, "audit_unsealed"]],
+            [FUNCTIONS, list(TRIGGERS)],
         )
         there: dict[str, set[str]] = {}
         for table, trigger, is_right in cursor.fetchall():
             found = there.setdefault(table, set())
-            wanted = TRIGGERS.get(table, set() if table == "audit_unsealed" else OF_A_MONTH)
-            if trigger and trigger not in wanted:
+            if trigger and trigger not in TRIGGERS.get(table, OF_A_MONTH):
                 outcome.add("table_changed", table=table, why=f"the trigger {trigger} is none of ours")
             elif is_right:
                 found.add(trigger)
     for table, found in there.items():
-        wanted = TRIGGERS.get(table, set() if table == "audit_unsealed" else OF_A_MONTH)
-        for trigger in sorted(wanted - found):
+        for trigger in sorted(TRIGGERS.get(table, OF_A_MONTH) - found):
             outcome.add("trigger_missing", trigger=trigger, table=table)

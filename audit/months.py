@@ -4,8 +4,10 @@ An entry whose month is not there is refused, and with it what it would have tol
 well ahead, by every sweep, and a month that is missing is said by /readyz.
 """
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
@@ -31,6 +33,12 @@ def add_what_is_missing() -> None:
         add(now, now + AHEAD)
 
 
+def span(month: date) -> tuple[datetime, datetime]:
+    """A month of Japan's, by its first day: from (inclusive) and to (exclusive)."""
+    japan = ZoneInfo(settings.TIME_ZONE)
+    return datetime.combine(month, time.min, japan), datetime.combine(_following(month), time.min, japan)
+
+
 def all_months() -> list[date]:
     """The months that are there, oldest first, each as its first day."""
     with connection.cursor() as cursor:
@@ -48,5 +56,9 @@ def missing(ahead: timedelta = AHEAD) -> list[date]:
     wanted = []
     while month <= last:
         wanted.append(month)
-        month = (month + timedelta(days=32)).replace(day=1)
+        month = _following(month)
     return [month for month in wanted if month not in there]
+
+
+def _following(month: date) -> date:
+    return (month + timedelta(days=32)).replace(day=1)

@@ -3,7 +3,6 @@
 What a file of `audit.proof` holds is made here; that module checks it, on any machine.
 """
 
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -68,7 +67,7 @@ def of_seals(reader: Person, older: int, newer: int) -> dict:
     before, after = seals[older], seals[newer]
     path = HistoryTree().consistency_path(before.size, after.size)
     recording.decision("history.seals_proven", actor=reader, detail={"older": older, "newer": newer})
-    return _file(after) | {"consistency": [_signed(before) | {"path": [digest.hex() for digest in path]}]}
+    return _file(after) | {"consistency": [before.signed | {"path": [digest.hex() for digest in path]}]}
 
 
 def _of(entries: list[LogEntry]) -> dict:
@@ -86,11 +85,7 @@ def _of(entries: list[LogEntry]) -> dict:
 
 
 def _file(seal: Seal) -> dict:
-    return {"format": FORMAT} | _signed(seal)
-
-
-def _signed(seal: Seal) -> dict:
-    return {"head": seal.head, "signature": b64encode(bytes(seal.signature)).decode()}
+    return {"format": FORMAT} | seal.signed
 
 
 def _proven(leaves: list[SealedEntry], size: int) -> Iterator[dict]:

@@ -14,7 +14,6 @@ import json
 import logging
 import logging.handlers
 import os
-from base64 import b64encode
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -36,7 +35,7 @@ BATCH = 1000
 
 def line_of(seal: Seal) -> str:
     """A seal's head as it is sent: the signed text and its signature, one line of JSON."""
-    return json.dumps({"head": seal.head, "signature": b64encode(bytes(seal.signature)).decode()})
+    return json.dumps(seal.signed)
 
 
 def send_heads() -> int:

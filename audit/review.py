@@ -20,7 +20,7 @@ from access import clock, notices, policy
 from access.errors import AlreadyDone, Unfit
 from access.models import Emergency, Grant
 from access.people import Person, Role
-from audit import recording, review_figures, review_months, review_sample
+from audit import months, recording, review_figures, review_months, review_sample
 from audit.models import LogEntry, Review, ReviewedEntry
 
 REVIEW = "audit.review"
@@ -61,7 +61,7 @@ def _of_emergencies() -> Iterator[list[Review]]:
 def _of_months(today: date) -> Iterator[Review]:
     """Of each month that is over: a review for each contract with a disclosure in it, and the operators'."""
     for period, contract_id, title in review_months.without_review(today):
-        starts_at, ends_at = review_figures.month(period)
+        starts_at, ends_at = months.span(period)
         yield Review(
             kind=Review.Kind.PERIOD,
             period=period,

@@ -5,12 +5,10 @@ history gives the same figures, whenever they are computed.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from statistics import median_low
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db.models import Count, Exists, FloatField, Func, IntegerField, Max, OuterRef, Q, Sum, Value
 from django.db.models.functions import Cast, TruncHour
 
@@ -119,15 +117,6 @@ def _of_operators_in_a_month(starts_at: datetime, ends_at: datetime, until: date
 def _people(grants) -> list[int]:
     """Who was granted. A list, not a subquery: an index on who did it can be asked for a list."""
     return sorted(grants.order_by().values_list("roster_entry__person", flat=True).distinct())
-
-
-def month(first: date) -> tuple[datetime, datetime]:
-    """A month of Japan's, from (inclusive) and to (exclusive)."""
-    japan = ZoneInfo(settings.TIME_ZONE)
-    following = (first + timedelta(days=32)).replace(day=1)
-    return datetime(first.year, first.month, 1, tzinfo=japan), datetime(
-        following.year, following.month, 1, tzinfo=japan
-    )
 
 
 def of(part: Part) -> dict[str, Any]:

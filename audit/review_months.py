@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from django.db import connection
 
-from audit.review_figures import month
+from audit.months import span
 
 #: How many months ago a month may be and its review still be opened.
 MONTHS = 24
@@ -37,7 +37,7 @@ def without_review(today: date) -> list[tuple[date, int | None, str]]:
     """
     first = today.replace(day=1)
     months = [first := (first - timedelta(days=1)).replace(day=1) for _each in range(MONTHS)]
-    starts, ends = zip(*(month(one) for one in months), strict=True)
+    starts, ends = zip(*(span(one) for one in months), strict=True)
     with connection.cursor() as cursor:
         cursor.execute(_WITHOUT_REVIEW, [months, list(starts), list(ends)])
         return cursor.fetchall()

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -168,7 +169,7 @@ class Walk:
     def _judge_what_is_gone(self) -> None:
         """What is gone may be where a sealed entry says that it was dropped, rightly and in just that number."""
         excused: set[tuple[str, str]] = set()
-        for drop in _drops(self.outcome):
+        for drop in _drops(self.outcome, self.keys):
             if any((drop.month, kind) in self.gone for kind in drop.kinds):
                 excused |= {(drop.month, kind) for kind in drop.kinds}
         for key, (count, first) in self.gone.items():
@@ -308,9 +309,8 @@ def _is_elsewhere(leaf: SealedEntry) -> bool:
         return cursor.fetchone() is not None
 
 
-def _drops(outcome: Outcome) -> Iterator[archiving.Drop]:
+def _drops(outcome: Outcome, keys: list[Ed25519PublicKey]) -> Iterator[archiving.Drop]:
     """What was dropped, as sealed entries say whose own leaves are good; notes such as are unfounded."""
-    keys = trusted_keys()
     for entry in LogEntry.objects.filter(event=archiving.DROPPED, kind=LogEntry.Kind.DECISION):
         leaf = SealedEntry.objects.filter(entry_id=entry.pk, timestamp=entry.timestamp).first()
         seal = Seal.objects.filter(start__lte=leaf.position, size__gt=leaf.position).first() if leaf else None

@@ -6,6 +6,8 @@ The sealer alone gives entries their position in the tree, over what is stored a
     LogEntry --trigger--> Unsealed --sealer--> SealedEntry (the leaves), Node, Seal (a signed head)
 """
 
+from base64 import b64encode
+
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -76,6 +78,11 @@ class Seal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number}"
+
+    @property
+    def signed(self) -> dict[str, str]:
+        """The head as it is handed on, in a file or a line: the signed text and its signature."""
+        return {"head": self.head, "signature": b64encode(bytes(self.signature)).decode()}
 
     @property
     def count(self) -> int:
