@@ -1,6 +1,8 @@
 """Fixtures: a small world, signed-in clients, and databases that really commit."""
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from django.db import connection, connections
@@ -26,6 +28,12 @@ def heads_stay_here(settings):
     settings.SEAL_HEADS = []
 
 
+@pytest.fixture(autouse=True)
+def quick_passwords(settings):
+    """People sign in with production's hash, in fewer rounds (but for the journeys)."""
+    settings.PASSWORD_HASHERS = ["tests.world.QuickHasher"]
+
+
 @pytest.fixture
 def world(db) -> worlds.World:
     """The small world, in a transaction that is rolled back after the test."""
@@ -46,29 +54,45 @@ def client_of():
 
 @pytest.fixture
 def committed_database(django_db_setup, django_db_blocker):
-    """A fresh database that really commits: a clone of the migrated one, dropped afterwards.
+    """A fresh database that really commits: a copy of the migrated one, dropped afterwards.
 
     The history refuses TRUNCATE, as it must, so tests that commit cannot clean up after themselves.
     """
-    original = connection.settings_dict["NAME"]
-    clone = f"{original}_{uuid.uuid4().hex[:8]}"
-    with django_db_blocker.unblock():
+    with django_db_blocker.unblock(), a_copy_of(connection.settings_dict["NAME"]) as copy, leading_to(copy):
+        yield copy
+
+
+@contextmanager
+def a_copy_of(original: str) -> Iterator[str]:
+    """A copy of a database, dropped afterwards; gives its name."""
+    copy = f"{original}_{uuid.uuid4().hex[:8]}"
+    connections.close_all()
+    # A template may have no other session; one that a test left open in another thread is ended.
+    # (An autovacuum is not ours to end: PostgreSQL itself sends it away.)
+    _as_owner(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = %s AND backend_type = 'client backend'",
+        original,
+    )
+    _as_owner(f'CREATE DATABASE "{copy}" TEMPLATE "{original}" STRATEGY FILE_COPY')
+    try:
+        yield copy
+    finally:
         connections.close_all()
-        # A template may have no other session; one that a test left open in another thread is ended.
-        # (An autovacuum is not ours to end: PostgreSQL itself sends it away.)
-        _as_owner(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = %s AND backend_type = 'client backend'",
-            original,
-        )
-        _as_owner(f'CREATE DATABASE "{clone}" TEMPLATE "{original}"')
-        connection.settings_dict["NAME"] = clone
-        try:
-            yield clone
-        finally:
-            connections.close_all()
-            connection.settings_dict["NAME"] = original
-            _as_owner(f'DROP DATABASE IF EXISTS "{clone}" WITH (FORCE)')
+        _as_owner(f'DROP DATABASE IF EXISTS "{copy}" WITH (FORCE)')
+
+
+@contextmanager
+def leading_to(database: str) -> Iterator[None]:
+    """Leads this process's connections to another database of the same server."""
+    original = connection.settings_dict["NAME"]
+    connections.close_all()
+    connection.settings_dict["NAME"] = database
+    try:
+        yield
+    finally:
+        connections.close_all()
+        connection.settings_dict["NAME"] = original
 
 
 def _as_owner(statement: str, *params: str) -> None:

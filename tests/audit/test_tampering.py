@@ -2,6 +2,7 @@
 
 import json
 import os
+from copy import deepcopy
 from io import StringIO
 
 import psycopg
@@ -9,30 +10,49 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.management import call_command
 from django.db import connection
+from django.test import override_settings
 
 from audit import canonical, guards, publishing, recording, sealing, signing, verifying
 from audit.faults import Fault
 from audit.models import Head, LogEntry, Seal, SealedEntry, Unsealed
 from audit.proof import SIGNED, key_id, leaf_hash
 from tests import world as worlds
+from tests.conftest import a_copy_of, leading_to
 
 TABLES = list(guards.TRIGGERS)
 
 
+@pytest.fixture(scope="module")
+def once(django_db_setup, django_db_blocker, tmp_path_factory):
+    """A history of five seals, each of some entries, whose heads lie in a file: its database, file and world."""
+    heads = tmp_path_factory.mktemp("published") / "heads.jsonl"
+    with (
+        django_db_blocker.unblock(),
+        override_settings(SEAL_HEADS=[f"file://{heads}"]),
+        a_copy_of(connection.settings_dict["NAME"]) as database,
+    ):
+        with leading_to(database):
+            world = worlds.build()
+            for n in range(4):
+                sealing.seal_what_waits()
+                world.declare(name=f"台風第{n}号", contracts=())
+                some = (recording.decided("demo.loaded", detail={"customers": m}) for m in range(200))
+                recording.decisions(some)
+            sealing.seal_what_waits()
+            publishing.send_heads()
+            assert Seal.objects.count() == 5
+            assert not Unsealed.objects.exists()
+        yield database, heads, heads.read_bytes(), world
+
+
 @pytest.fixture
-def sealed(committed_database, settings, tmp_path):
-    """A history of five seals, each of some entries, whose heads lie in a file outside."""
-    settings.SEAL_HEADS = [f"file://{tmp_path / 'heads.jsonl'}"]
-    world = worlds.build()
-    for n in range(4):
-        sealing.seal_what_waits()
-        world.declare(name=f"台風第{n}号", contracts=())
-        recording.decisions(recording.decided("demo.loaded", detail={"customers": m}) for m in range(200))
-    sealing.seal_what_waits()
-    publishing.send_heads()
-    assert Seal.objects.count() == 5
-    assert not Unsealed.objects.exists()
-    return world
+def sealed(once, settings, django_db_blocker):
+    """A copy of it for each test, and its file as it was."""
+    database, heads, published, world = once
+    settings.SEAL_HEADS = [f"file://{heads}"]
+    heads.write_bytes(published)
+    with django_db_blocker.unblock(), a_copy_of(database) as copy, leading_to(copy):
+        yield deepcopy(world)
 
 
 @pytest.fixture

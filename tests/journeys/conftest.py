@@ -82,6 +82,11 @@ class Portal:
             return 0
 
 
+@pytest.fixture(autouse=True)
+def quick_passwords():
+    """None: the processes hash as in production."""
+
+
 @pytest.fixture
 def portal(committed_database, tmp_path, worker_id) -> Iterator[Portal]:
     """The portal with its small world, ready; everything is stopped afterwards."""
