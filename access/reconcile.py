@@ -77,7 +77,11 @@ def _make_equal() -> Reconciled:
     consult = Permission.objects.get(content_type__app_label="customers", codename="consult_servicearea")
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('portal.reconciling', 'on', true)")
+        # The grants of this moment are in no statistics yet: where PostgreSQL takes them for a few, as after
+        # a declaration that failed, a nested loop compares each with each for as long as a statement may last
+        cursor.execute("SELECT set_config('enable_nestloop', 'off', true)")
         done = Reconciled(added=_add(cursor, consult), removed=_remove(cursor, consult))
+        cursor.execute("SELECT set_config('enable_nestloop', 'on', true)")
         cursor.execute("SELECT set_config('portal.reconciling', 'off', true)")
     return done
 

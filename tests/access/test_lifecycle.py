@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 
 from access import clock, inquiries, lifecycle, rosters, session_ends
@@ -134,6 +135,22 @@ def test_reconciling_gives_back_what_was_lost(world):
     world.declare(TAKAMATSU)
     AreaUserPermission.objects.all().delete()
     assert reconcile().added == 2
+
+
+def test_reconciling_compares_no_pair_with_every_other(world):
+    """Whatever the statistics say: after a declaration that failed they know of no grant and no permission."""
+    plans = {}
+
+    def explained(execute, sql, params, many, context):
+        if AreaUserPermission._meta.db_table in sql and sql.startswith(("INSERT", "DELETE")):
+            execute(f"EXPLAIN {sql}", params, many, context)
+            plans[sql[:6]] = [line for (line,) in context["cursor"].fetchall()]
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(explained):
+        world.declare()
+    assert plans.keys() == {"INSERT", "DELETE"}
+    assert not [line for plan in plans.values() for line in plan if "Nested Loop" in line]
 
 
 def test_offices_keep_their_areas_through_everything(world):

@@ -6,6 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection
 from django.urls import reverse
 from django.utils import timezone, translation
 
@@ -51,6 +52,13 @@ def test_importing_again_changes_nothing(world, newcomers):
     load(world, text)
     done = load(world, text)
     assert (done.added, done.trained, done.unchanged) == (0, 0, 1)
+
+
+def test_whoever_declares_at_once_finds_the_roster_in_the_statistics(world, newcomers):
+    load(world, "username,trained_on\n" + "".join(f"{name},2026-06-01\n" for name in newcomers))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reltuples FROM pg_class WHERE relname = 'access_rosterentry'")
+        assert cursor.fetchone() == (RosterEntry.objects.count(),)
 
 
 def test_one_bad_row_keeps_all_out_and_every_bad_row_is_named(world, newcomers):

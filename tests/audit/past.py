@@ -27,13 +27,13 @@ def emergency(
     return made
 
 
-def second_contract(world, *, reviewed: bool) -> DelegationContract:
+def second_contract(world, *, reviewed: bool, number: int | None = None) -> DelegationContract:
     """One more contract, with contractor03 alone on its roster; reviewed by the auditors, or by nobody yet."""
     world.contract.refresh_from_db()
     fields = {f.name: getattr(world.contract, f.name) for f in DelegationContract._meta.fields}
     other = DelegationContract.objects.create(
         **fields
-        | {"id": None, "title": "別の契約", "starts_at": world.contract.starts_at - timedelta(days=3650)}
+        | {"id": number, "title": "別の契約", "starts_at": world.contract.starts_at - timedelta(days=3650)}
     )
     person = world.people["contractor03"] = Person.objects.create(
         username="contractor03",

@@ -34,6 +34,8 @@ TO_SEAL = 20_000 if QUICK else 200_000
 RUNS = 10 if QUICK else 40
 #: The months over which the history of the filters lies, and how many entries a story has.
 MONTHS, STORY = 24, 5
+#: The organisation whose entries are all under a contract that the reader does not review.
+HIDDEN = 13
 
 
 def in_turn(runs: int, *works: Callable[[], object]) -> list[list[float]]:
@@ -218,7 +220,8 @@ def fill(count: int, *, waiting: bool = False) -> None:
               CASE WHEN k.kind = 'disclosure' THEN lpad((n * 7919 %% 3000000)::text, 22, '0') ELSE '' END,
               CASE WHEN k.kind = 'disclosure' THEN n * 7919 %% 3000000 END,
               CASE WHEN k.kind = 'disclosure' THEN ARRAY['address', 'name', 'phone'] ELSE '{}' END,
-              k.basis, n %% 200 + 1, n %% 3 + 1, n %% 5000 + 1, n / 20 + 1
+              k.basis, n %% 200 + 1,
+              CASE WHEN n %% 20 = %(hidden)s THEN 2 ELSE n / 11 %% 3 + 1 END, n %% 5000 + 1, n / 20 + 1
             FROM generate_series(1::bigint, %(count)s) n
             JOIN (SELECT row_number() OVER (ORDER BY id) - 1 AS i, count(*) OVER () AS all_of_them, *
                   FROM access_person WHERE role <> 'system') p ON p.i = n %% p.all_of_them
@@ -228,7 +231,7 @@ def fill(count: int, *, waiting: bool = False) -> None:
                          (3, 'denial', 'denied', 'no_emergency', '')) k (i, kind, event, reason, basis)
               ON k.i = CASE WHEN n %% 50 = 0 THEN 3 ELSE n %% 3 END
             """,
-            {"count": count, "seconds": 86400 * 30 * MONTHS, "story": STORY},
+            {"count": count, "seconds": 86400 * 30 * MONTHS, "story": STORY, "hidden": HIDDEN},
         )
         cursor.execute("ALTER TABLE audit_logentry ENABLE ALWAYS TRIGGER entries_are_sealed")
 
@@ -257,6 +260,7 @@ def filters(world: dict) -> dict[str, dict]:
         "oldest first": {"order": "oldest"},
         "person": {"person": world["operator"].username},
         "organisation": {"organization": "事業者 7"},
+        "organisation, all of it hidden": {"organization": f"事業者 {HIDDEN}"},
         "role": {"role": "retailer"},
         "customer": {"customer": entry.supply_point_number},
         "area": {"area": entry.area_code},

@@ -88,7 +88,13 @@ def quick_passwords():
 
 
 @pytest.fixture
-def portal(committed_database, tmp_path, worker_id) -> Iterator[Portal]:
+def processes() -> tuple[str, ...]:
+    """What runs of the portal: all of it, unless a module or a test says otherwise."""
+    return ("web", "worker", "beat")
+
+
+@pytest.fixture
+def portal(committed_database, tmp_path, worker_id, processes) -> Iterator[Portal]:
     """The portal with its small world, ready; everything is stopped afterwards."""
     number = int(worker_id.removeprefix("gw") or 0) + 1 if worker_id != "master" else 1
     redis = settings.REDIS_URL.split("?")[0] + f"?db={number}"
@@ -106,8 +112,9 @@ def portal(committed_database, tmp_path, worker_id) -> Iterator[Portal]:
     portal = Portal(worlds.build(), env, port, tmp_path)
     connection.close()
     try:
-        portal.start("web", "worker", "beat")
-        wait_for(lambda: portal.answers("/readyz") == 200, "the portal to be ready", 40)
+        portal.start(*processes)
+        sign = "/readyz" if "beat" in processes else "/healthz"
+        wait_for(lambda: portal.answers(sign) == 200, "the portal to be ready", 40)
         yield portal
     finally:
         portal.kill(*list(portal.running))

@@ -12,15 +12,20 @@ import pytest
 
 from access import accounts, inquiries, lifecycle
 from access.models import DelegationContract, Emergency, Inquiry, RosterEntry
-from audit import errands, exporting, sealing
+from audit import errands, exporting, review, sealing
 from audit.models import Errand, LogEntry, Review
 from customers import keys, reading
-from tests.journeys.conftest import wait_for
 from tests.world import HANAKO, JIRO
 
 pytestmark = pytest.mark.journey
 
 PICTURES = Path(os.environ.get("SCREENSHOTS", "build/screenshots"))
+
+
+@pytest.fixture
+def processes() -> tuple[str, ...]:
+    """Pages are served without a worker."""
+    return ("web",)
 
 
 @pytest.fixture
@@ -31,7 +36,7 @@ def addresses(portal) -> dict[str, list[str]]:
     call = inquiries.take(world.contractor, Inquiry(emergency=over, caller_name="丸亀", kind="danger"))
     reading.open_customer(world.contractor, world.customers[JIRO].pk, call)
     lifecycle.end(over, world.supervisor)
-    wait_for(lambda: Review.objects.filter(emergency_id=over.pk).exists(), "the review")
+    review.open_what_is_due()
     reviewed = Review.objects.get(emergency_id=over.pk).pk
     emergency = world.declare()
     RosterEntry.objects.filter(person__username="contractor02").update(trained_on=None)
@@ -58,10 +63,11 @@ def addresses(portal) -> dict[str, list[str]]:
     def opened(person, inquiry_id=None) -> str:
         return f"/customers/{keys.make(person, hanako, inquiry_id)}/"
 
-    wanted = exporting.begin(world.auditor, {"kind": "denial"}, exporting.Format.XLSX).as_json()
-    errand = errands.ask(Errand.Kind.EXPORT, world.auditor, wanted)
     sealing.seal_what_waits()
     verified = errands.ask(Errand.Kind.VERIFY, world.auditor, {})
+    errands.do_what_waits()
+    wanted = exporting.begin(world.auditor, {"kind": "denial"}, exporting.Format.XLSX).as_json()
+    errand = errands.ask(Errand.Kind.EXPORT, world.auditor, wanted)
     contract = world.contract.pk
     return {
         "contractor": ["/", "/inquiries/", "/inquiries/new/", f"/inquiries/{inquiry.pk}/", "/items/"]
@@ -180,6 +186,7 @@ def test_the_readmes_pictures(addresses, visit):
     auditor.screenshot(path=PICTURES / "timeline.png", clip={"x": 0, "y": 0, "width": 1200, "height": 640})
 
 
+@pytest.mark.parametrize("processes", [("web", "worker", "beat")])
 def test_a_sheet_of_the_history_is_asked_for_made_by_a_worker_and_downloaded(addresses, visit):
     page = visit("auditor", language="en")
     page.goto("/history/?kind=disclosure")
