@@ -3,13 +3,14 @@
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from access import policy
 from access.errors import REASONS
 from access.people import Person, Role
-from audit.filters import FILTERS
+from audit.filters import FILTERS, customer_of_text
 from audit.models import LogEntry, ReviewedEntry
 from customers import normalising
 from customers.models import Organization, ServiceArea, in_language
@@ -102,6 +103,8 @@ class HistoryFilter(forms.Form):
     inquiry = _number("inquiry")
     story = forms.UUIDField(label=FILTERS["story"], required=False)
 
+    #: Stands for the customer of a link that is good no more.
+    NO_CUSTOMER = "–"
     #: What is not asked for often, and stands behind a click.
     SELDOM = ("organization", "role", "area", "reason", "contract", "grant", "inquiry", "story")
 
@@ -120,7 +123,17 @@ class HistoryFilter(forms.Form):
         for name, choices in offered.items():
             self.fields[name].offer(choices, self.data.get(name, ""))  # type: ignore[attr-defined]
 
+    @classmethod
+    def of_link(cls, query: QueryDict, *, reader: Person) -> "HistoryFilter":
+        """The filters that a URL names: its customer stands there encrypted, and in no other form."""
+        data = query.dict()
+        if text := data.get("customer"):
+            data["customer"] = customer_of_text(text) or cls.NO_CUSTOMER
+        return cls(data, reader=reader)
+
     def clean_customer(self) -> str:
+        if self.cleaned_data["customer"] == self.NO_CUSTOMER:
+            raise forms.ValidationError(_("This link leads to no customer any more. Type the number here."))
         number = normalising.digits(self.cleaned_data["customer"])
         if self.cleaned_data["customer"] and len(number) != 22:
             raise forms.ValidationError(_("A supply point number has 22 digits."))

@@ -70,7 +70,7 @@ def proof_of_entry(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def proof_of_history(request: HttpRequest) -> HttpResponse:
     """A file that proves what the filters show: a customer's entries, an emergency's, a person's."""
-    wanted = HistoryFilter(request.GET, reader=request.user).filters()
+    wanted = HistoryFilter.of_link(request.GET, reader=request.user).filters()
     back = f"{reverse('portal:history')}?{request.GET.urlencode()}"
     if wanted is None:
         return redirect(back)

@@ -21,7 +21,9 @@ from customers.disclosure import FIELD_LABELS
 
 def history(request: HttpRequest) -> HttpResponse:
     """The history in pieces, filtered; the filters travel in the URL, so that a view can be kept."""
-    form = HistoryFilter(request.GET, reader=request.user)
+    if request.method == "POST":
+        return _filtered_anew(request)
+    form = HistoryFilter.of_link(request.GET, reader=request.user)
     wanted = form.filters()
     page = None
     if wanted is not None:
@@ -54,6 +56,7 @@ def entry(request: HttpRequest, pk: int) -> HttpResponse:
         "named": reading.names(one),
         "story": opened.story,
         "more": opened.more,
+        "customer": filters.customer_as_text(one.supply_point_number) if one.supply_point_number else "",
         "whole": json.dumps(exporting.record(one), ensure_ascii=False, indent=2),
         "reviews": review.open_reviews_for(request.user, one)
         if policy.may(request.user, review.REVIEW)
@@ -65,8 +68,7 @@ def entry(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def export(request: HttpRequest) -> HttpResponse:
     """What the filters show as a file: as it is made, or by an errand, for a sheet is whole only at its end."""
-    form = HistoryFilter(request.GET, reader=request.user)
-    wanted = form.filters()
+    wanted = HistoryFilter.of_link(request.GET, reader=request.user).filters()
     format = request.POST.get("format", "")
     if wanted is None or format not in Format.values:
         return redirect(f"{reverse('portal:history')}?{urlencode(_query(request))}")
@@ -86,6 +88,17 @@ def file_response(pieces, format: Format) -> StreamingHttpResponse:
         content_type=exporting.CONTENT_TYPES[format],
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+def _filtered_anew(request: HttpRequest) -> HttpResponse:
+    """To the page of the filters that were sent, or the form again, with what is wrong beside its field."""
+    form = HistoryFilter(request.POST, reader=request.user)
+    if form.filters() is None:
+        return render(request, "portal/history.html", {"form": form})
+    chosen = {name: request.POST[name] for name in form.fields if request.POST.get(name)}
+    if number := form.cleaned_data["customer"]:
+        chosen["customer"] = filters.customer_as_text(number)
+    return redirect(f"{reverse('portal:history')}?{urlencode(chosen)}")
 
 
 def _query(request: HttpRequest) -> dict[str, str]:

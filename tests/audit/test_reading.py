@@ -1,5 +1,6 @@
 """The history page: each filter finds its own, by an index, without gaps or doubles; and reading is written."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -47,8 +48,11 @@ def last(**facts) -> LogEntry:
     return LogEntry.objects.filter(**facts).newest_first()[0]
 
 
-def lines_of(client, query: str) -> list[LogEntry]:
-    page = client.get(f"/history/?{query}").context["page"]
+def lines_of(client, **chosen) -> list[LogEntry]:
+    """The entries that the page shows after its form was sent."""
+    answer = client.post("/history/", chosen, follow=True)
+    (((address, status),), page) = answer.redirect_chain, answer.context["page"]
+    assert (status, HANAKO in address) == (302, False)
     return [line.entry for line in page.lines]
 
 
@@ -89,13 +93,34 @@ def test_a_filter_finds_all_that_it_says_and_nothing_else(auditor, world, night,
     assert wanted
     if order == "oldest":
         wanted.reverse()
-    found = lines_of(auditor, f"{name}={value(world, night)}&order={order}")
+    found = lines_of(auditor, **{name: value(world, night), "order": order})
     assert [entry.pk for entry in found] == [entry.pk for entry in wanted][:PAGE]
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    "text", [HANAKO, "gAAAAABkforged", "é", filters.customer_as_text(HANAKO)[:-2] + "xx"]
+)
+def test_a_customer_in_a_link_is_read_in_no_other_form_than_this_portals(auditor, night, text):
+    answer = auditor.get("/history/", {"customer": text})
+    assert answer.context["page"] is None
+    assert "Type the number here." in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_a_filter_sent_wrongly_comes_back_with_what_was_typed(auditor, night):
+    answer = auditor.post("/history/", {"customer": "12345", "person": "contractor"})
+    assert answer.status_code == 200
+    assert "page" not in answer.context
+    said = answer.content.decode()
+    assert "A supply point number has 22 digits." in said
+    assert 'value="12345"' in said
+    assert 'value="contractor"' in said
+
+
+@pytest.mark.django_db
 def test_two_filters_find_what_fits_both(auditor, world, night):
-    found = lines_of(auditor, f"person=contractor&customer={HANAKO}&kind=disclosure")
+    found = lines_of(auditor, person="contractor", customer=HANAKO, kind="disclosure")
     assert [entry.event for entry in found] == ["customer.opened"]
 
 
@@ -118,7 +143,7 @@ def test_filters_that_are_set_are_named_each_with_a_link_that_keeps_the_others(a
 @pytest.mark.django_db
 def test_an_old_emergency_that_a_link_names_is_found_though_it_is_listed_no_more(auditor, night, monkeypatch):
     monkeypatch.setattr("audit.forms.LISTED", 1)
-    assert lines_of(auditor, f"emergency={night['emergency'].pk}")
+    assert lines_of(auditor, emergency=night["emergency"].pk)
 
 
 @pytest.mark.django_db
@@ -126,7 +151,7 @@ def test_only_what_the_auditor_reviews_is_offered_and_shown(auditor, world, nigh
     world.contract.contractgrouppermission_set.filter(permission__codename="review_contract").delete()
     response = auditor.get(f"/history/?emergency={night['emergency'].pk}")
     assert not {line.entry.contract_id for line in response.context["page"].lines} - {None}
-    assert lines_of(auditor, f"contract={world.contract.pk}") == []
+    assert lines_of(auditor, contract=world.contract.pk) == []
     form = auditor.get("/history/").context["form"]
     assert [label for _value, label in form.fields["contract"].choices] == ["All"]
     assert [label for _value, label in form.fields["emergency"].choices] == ["All"]
@@ -196,7 +221,6 @@ def test_an_entry_links_to_all_that_belongs_to_it(auditor, world, night):
     page = auditor.get(f"/history/{one.pk}/").content.decode()
     for link in (
         "person=contractor",
-        f"customer={HANAKO}",
         f"emergency={one.emergency_id}&amp;order=oldest",
         f"contract={one.contract_id}",
         f"grant={one.grant_id}&amp;order=oldest",
@@ -204,6 +228,11 @@ def test_an_entry_links_to_all_that_belongs_to_it(auditor, world, night):
         f"area={TAKAMATSU}",
     ):
         assert f'href="/history/?{link}"' in page, link
+    (customer,) = re.findall(r'href="(/history/\?customer=[^"]+)"', page)
+    assert HANAKO not in customer
+    shown = [line.entry for line in auditor.get(customer).context["page"].lines]
+    assert one in shown
+    assert {entry.supply_point_number for entry in shown} == {HANAKO}
     for word in (
         "live grant in an open emergency",
         "Items disclosed",
