@@ -76,8 +76,7 @@ def _open(together: list[Review]) -> int:
     """Opens the reviews, all or none; returns how many: none if another worker was quicker."""
     try:
         with transaction.atomic():
-            with connection.cursor() as cursor:  # a busy month takes longer than a page may
-                cursor.execute("SELECT set_config('statement_timeout', '300s', true)")
+            _take_time()
             for review in together:
                 _open_one(review)
     except IntegrityError:
@@ -86,6 +85,12 @@ def _open(together: list[Review]) -> int:
             return 0
         raise
     return len(together)
+
+
+def _take_time() -> None:
+    """To count a busy month takes longer than a page may."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', '300s', true)")
 
 
 def _open_one(review: Review) -> None:
@@ -139,6 +144,17 @@ def story(review: Review):
 def figures_now(review: Review) -> dict[str, Any]:
     """The figures as the history gives them now."""
     return review_figures.of(review_figures.part_of(review))
+
+
+def figures(review: Review) -> tuple[dict[str, Any], bool]:
+    """The figures to show, and whether disclosures that must not be have come since they were kept.
+
+    What was counted is of the past and stays; what must not be is looked for at each reading. Where there
+    is more of it now an open review is counted anew; of one that is signed off the figures stay.
+    """
+    late = review_figures.late(review_figures.part_of(review))
+    differs = any(review.figures[name] != value for name, value in late.items())
+    return (figures_now(review) if differs and not review.signed_off_at else review.figures), differs
 
 
 def open_reviews_for(person: Person, entry: LogEntry):
@@ -244,6 +260,7 @@ def sign_off(by: Person, review: Review, conclusion: str) -> Review:
         raise Unfit(" ".join(missing))
     if not conclusion:
         raise Unfit(_("Say what the review concludes: it is written into the history."), "conclusion")
+    _take_time()
     review.figures = figures_now(review)
     review.signed_off_at, review.signed_off_by, review.conclusion = clock.database_now(), by, conclusion
     review.save(update_fields=["figures", "signed_off_at", "signed_off_by", "conclusion"])

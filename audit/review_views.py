@@ -49,13 +49,12 @@ def _page(
     No log, no data: that it is read is in the history before anything of it is loaded.
     """
     rules.read(request.user, one)
-    now = rules.figures_now(one)
-    figures = one.figures if one.signed_off_at else now
+    figures, differs = rules.figures(one)
     shown = figures["lines"][:LISTED]
     context = {
         "review": one,
         "figures": figures,
-        "differs": bool(one.signed_off_at) and now != one.figures,
+        "differs": differs and one.signed_off_at,
         "lag": review_words.lag(one, figures),
         "lines": [(line, review_words.why_first(one, line, figures["medians"])) for line in shown],
         "chart": review_words.chart(figures),

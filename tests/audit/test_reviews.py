@@ -4,6 +4,8 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import translation
 
@@ -431,6 +433,17 @@ class TestSigningOff:
         context = client.get(path).context
         assert context["differs"]
         assert context["figures"]["late"] == 0, "as they were signed off"
+
+    def test_what_was_counted_is_not_counted_again_at_each_reading(self, world, client_of):
+        one = over(world)
+        client, path = client_of(world.auditor), reverse("portal:review", args=[one.pk])
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(path).context["figures"] == one.figures
+        assert not [query for query in queries if "width_bucket" in query["sql"]]
+        forge(LogEntry.objects.disclosures().get(), timestamp=one.ends_at + timedelta(minutes=1))
+        context = client.get(path).context
+        assert (context["figures"]["late"], context["figures"]["lines"][0]["late"]) == (1, 1)
+        assert not context["differs"], "it is open, and says so itself"
 
 
 class TestWhoseItIs:
