@@ -93,11 +93,12 @@ def file_response(pieces, format: Format) -> StreamingHttpResponse:
 def _filtered_anew(request: HttpRequest) -> HttpResponse:
     """To the page of the filters that were sent, or the form again, with what is wrong beside its field."""
     form = HistoryFilter(request.POST, reader=request.user)
-    if form.filters() is None:
+    wanted = form.filters()
+    if wanted is None:
         return render(request, "portal/history.html", {"form": form})
     chosen = {name: request.POST[name] for name in form.fields if request.POST.get(name)}
-    if number := form.cleaned_data["customer"]:
-        chosen["customer"] = filters.customer_as_text(number)
+    if "customer" in wanted:
+        chosen["customer"] = filters.customer_as_text(wanted["customer"])
     return redirect(f"{reverse('portal:history')}?{urlencode(chosen)}")
 
 
