@@ -103,8 +103,8 @@ class HistoryFilter(forms.Form):
     inquiry = _number("inquiry")
     story = forms.UUIDField(label=FILTERS["story"], required=False)
 
-    #: Stands for the customer of a link that is good no more.
-    NO_CUSTOMER = "–"
+    #: Whether the customer of the link, if it names one, can be read.
+    link_is_good = True
     #: What is not asked for often, and stands behind a click.
     SELDOM = ("organization", "role", "area", "reason", "contract", "grant", "inquiry", "story")
 
@@ -127,12 +127,15 @@ class HistoryFilter(forms.Form):
     def of_link(cls, query: QueryDict, *, reader: Person) -> "HistoryFilter":
         """The filters that a URL names: its customer stands there encrypted, and in no other form."""
         data = query.dict()
-        if text := data.get("customer"):
-            data["customer"] = customer_of_text(text) or cls.NO_CUSTOMER
-        return cls(data, reader=reader)
+        named = data.get("customer")
+        if named:
+            data["customer"] = customer_of_text(named) or ""
+        form = cls(data, reader=reader)
+        form.link_is_good = not named or bool(data["customer"])
+        return form
 
     def clean_customer(self) -> str:
-        if self.cleaned_data["customer"] == self.NO_CUSTOMER:
+        if not self.link_is_good:
             raise forms.ValidationError(_("This link leads to no customer any more. Type the number here."))
         number = normalising.digits(self.cleaned_data["customer"])
         if self.cleaned_data["customer"] and len(number) != 22:
