@@ -6,7 +6,7 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 
 from access.people import Person
-from audit import acting, archiving
+from audit import acting, archiving, sealing, signing
 
 
 class Command(BaseCommand):
@@ -43,6 +43,16 @@ class Command(BaseCommand):
         if options["drop"] and (options["yes"] or self._agreed(due, count)):
             archiving.drop(due, written)
             self.stdout.write(f"{due.month:%Y-%m}: {count} entries dropped.")
+            self._seal()
+
+    def _seal(self) -> None:
+        """Until the entry that says so is sealed, the month is missing without an excuse."""
+        try:
+            sealing.seal_what_waits()
+        except signing.NoKey:
+            self.stdout.write(
+                "No key to seal with here: the month is missing until the sealer has sealed this."
+            )
 
     def _agreed(self, due: archiving.Due, count: int) -> bool:
         """Dropping cannot be undone: somebody at a terminal says so, or --yes does."""
