@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from psycopg.errors import QueryCanceled
 
 from access.accounts import RIGHTS
 from access.errors import REASONS, Denied
@@ -22,6 +23,10 @@ PAGE = 50
 #: Entries of a kind on the auditor's first page.
 LATEST = 5
 _CHANGES = {0: "changed.created", 1: "changed.updated", 2: "changed.deleted"}
+
+
+class TooSlow(Exception):
+    """Finding the entries takes longer than a statement may: many fit one filter, and few all of them."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +61,14 @@ def page(reader: Person, filters: dict[str, Any], after: Mark | None = None) -> 
     """Up to PAGE entries that fit the filters (cleaned `HistoryFilter` data), beyond the mark.
 
     Of entries under contracts, those that the reader may review. That they were read is in the history
-    itself, once a page: a page that is loaded again is read again.
+    itself, once a page: a page that is loaded again is read again. Raises TooSlow.
     """
-    found = shown(reader, filters, most=PAGE + 1, beyond=after)
+    try:
+        found = shown(reader, filters, most=PAGE + 1, beyond=after)
+    except OperationalError as error:
+        if isinstance(error.__cause__, QueryCanceled):
+            raise TooSlow from None
+        raise
     lines = [readable(entry) for entry in found[:PAGE]]
     recording.decision(
         "history.read", actor=reader, detail={"filters": as_json(filters), "shown": len(lines)}

@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from access import policy
@@ -27,7 +28,10 @@ def history(request: HttpRequest) -> HttpResponse:
     wanted = form.filters()
     page = None
     if wanted is not None:
-        page = reading.page(request.user, wanted, filters.mark_of_text(request.GET.get("after", "")))
+        try:
+            page = reading.page(request.user, wanted, filters.mark_of_text(request.GET.get("after", "")))
+        except reading.TooSlow:
+            form.add_error(None, _("Searching takes too long. Choose a shorter time, or one more filter."))
     query = _query(request)
     context = {
         "form": form,

@@ -456,6 +456,21 @@ def test_a_contract_that_the_reader_does_not_review_is_not_searched(world):
     assert not any('FROM "audit_logentry"' in query["sql"] for query in queries)
 
 
+def test_a_search_that_takes_too_long_says_what_helps(auditor, world):
+    def slow(execute, sql, params, many, context):
+        if sql.startswith("SELECT") and 'FROM "audit_logentry"' in sql:
+            execute("SELECT set_config('statement_timeout', '50ms', true)", (), False, context)
+            sql, params = "SELECT pg_sleep(20)", ()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(slow):
+        answer = auditor.get("/history/?role=contractor")
+    assert answer.status_code == 200
+    assert "Choose a shorter time, or one more filter." in answer.content.decode()
+    assert answer.context["form"]["role"].value() == "contractor"
+    assert not LogEntry.objects.filter(event="history.read").exists()
+
+
 def test_every_reason_can_be_chosen(db, world):
     from audit.forms import HistoryFilter
 
