@@ -14,6 +14,7 @@ from audit import changes, errands, exporting, filters, reading, review
 from audit.events import BASES
 from audit.exporting import Format
 from audit.forms import HistoryFilter
+from audit.lines import record
 from audit.models import Errand
 from audit.tasks import do_errands
 from customers.disclosure import FIELD_LABELS
@@ -54,7 +55,7 @@ def entry(request: HttpRequest, pk: int) -> HttpResponse:
         "named": reading.names(one),
         "story": opened.story,
         "more": opened.more,
-        "whole": json.dumps(exporting.record(one), ensure_ascii=False, indent=2),
+        "whole": json.dumps(record(one), ensure_ascii=False, indent=2),
         "reviews": review.open_reviews_for(request.user, one)
         if policy.may(request.user, review.REVIEW)
         else [],
