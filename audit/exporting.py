@@ -5,39 +5,30 @@ than one piece, a slow reader holds nothing up, and whoever may no longer gets n
 export began is in the history before its first byte leaves; what the file was, with its hash, at its end.
 """
 
-import csv
-import io
-import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models, transaction
 from django.utils import translation
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 from openpyxl import Workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from access import policy
 from access.errors import Denied, Unfit
-from access.people import Person, Role
+from access.people import Person
 from audit import filters as by
-from audit import recording
-from audit.events import BASES
+from audit import lines, recording
+from audit.lines import COLUMNS
 from audit.models import LogEntry, Mark
-from audit.reading import in_table_order, readable
 from customers.cells import cell
-from customers.disclosure import FIELD_LABELS
 
 #: Entries in a piece.
 CHUNK = 1000
 #: What a sheet holds beside its header line. Source: Excel's limit of 1,048,576 rows.
 MOST_ROWS = 1_048_575
-JAPAN = ZoneInfo("Asia/Tokyo")
 
 
 class Format(models.TextChoices):
@@ -51,65 +42,6 @@ CONTENT_TYPES = {
     Format.JSONL: "application/jsonl; charset=utf-8",
     Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-
-#: Columns of a file for people, and what each holds of an entry; in the language of who asked.
-# fmt: off
-COLUMNS: dict[Any, Callable[[LogEntry], Any]] = {
-    gettext_lazy("Time"):                       lambda entry: _time(entry),
-    gettext_lazy("In words"):                   lambda entry: readable(entry).sentence,
-    gettext_lazy("Kind"):                       lambda entry: entry.get_kind_display(),
-    gettext_lazy("Event"):                      lambda entry: entry.event,
-    gettext_lazy("Reason"):                     lambda entry: entry.reason,
-    gettext_lazy("Username"):                   lambda entry: entry.actor_username,
-    gettext_lazy("Person"):                     lambda entry: entry.actor_name,
-    gettext_lazy("Role"):                       lambda entry: dict(Role.choices).get(entry.actor_role, entry.actor_role),
-    gettext_lazy("Organisation"):               lambda entry: entry.actor_organization,
-    gettext_lazy("Supply point number"):        lambda entry: entry.supply_point_number,
-    gettext_lazy("Service area"):               lambda entry: entry.area_code,
-    gettext_lazy("Items"):                      lambda entry: _(", ").join(str(FIELD_LABELS.get(name, name)) for name in in_table_order(entry.fields)),
-    gettext_lazy("Basis"):                      lambda entry: BASES.get(entry.basis, entry.basis),
-    gettext_lazy("Emergency"):                  lambda entry: entry.emergency_id,
-    gettext_lazy("Contract"):                   lambda entry: entry.contract_id,
-    gettext_lazy("Grant"):                      lambda entry: entry.grant_id,
-    gettext_lazy("Inquiry"):                    lambda entry: entry.inquiry_id,
-    gettext_lazy("Correlation id"):             lambda entry: entry.cid,
-    gettext_lazy("Address on the network"):     lambda entry: entry.remote_addr,
-    gettext_lazy("Entry"):                      lambda entry: entry.pk,
-}
-# fmt: on
-
-
-def record(entry: LogEntry) -> dict[str, Any]:
-    """The whole entry for programs, and as it stands: codes, and nothing neutralised."""
-    return {
-        "id": entry.pk,
-        "time": _time(entry),
-        "sentence": readable(entry).sentence,
-        "kind": entry.kind,
-        "event": entry.event,
-        "reason": entry.reason,
-        "person": {
-            "id": entry.actor_id,
-            "username": entry.actor_username,
-            "name": entry.actor_name,
-            "role": entry.actor_role,
-            "organization": entry.actor_organization,
-        },
-        "subject": entry.subject_id,
-        "object": _object(entry),
-        "supply_point_number": entry.supply_point_number,
-        "area": entry.area_code,
-        "fields": entry.fields,
-        "basis": entry.basis,
-        "emergency": entry.emergency_id,
-        "contract": entry.contract_id,
-        "grant": entry.grant_id,
-        "inquiry": entry.inquiry_id,
-        "story": entry.cid,
-        "address": entry.remote_addr,
-        "changes": entry.changes,
-        "detail": entry.additional_data,
-    }
 
 
 @dataclass
@@ -155,9 +87,9 @@ class Export:
         self.finish(digest.hexdigest())
 
     def _written(self) -> Iterator[bytes]:
-        write = _csv if self.format == Format.CSV else _jsonl
+        write = lines.as_csv if self.format == Format.CSV else lines.as_jsonl
         with translation.override(self.language):
-            head = "\ufeff".encode() + _lines([[str(name) for name in COLUMNS]])
+            head = lines.csv_head()
         if self.format == Format.CSV:
             yield head
         for entries in self.batches():
@@ -285,30 +217,3 @@ def check_may_have(person: Person, outcome: dict[str, Any]) -> None:
 def _reviewed_by(person: Person) -> set[int]:
     """The contracts whose entries the person may read."""
     return set(policy.contracts_to_review(person).values_list("pk", flat=True))
-
-
-def _object(entry: LogEntry) -> dict[str, str] | None:
-    """What the entry is about: what kind of thing, its key, its name as it was."""
-    if entry.content_type_id is None:
-        return None
-    kind = ContentType.objects.get_for_id(entry.content_type_id)  # from memory: no query an entry
-    return {"type": f"{kind.app_label}.{kind.model}", "id": entry.object_pk, "name": entry.object_repr}
-
-
-def _time(entry: LogEntry) -> str:
-    """The entry's time in Japan, ISO 8601 with the offset."""
-    return entry.timestamp.astimezone(JAPAN).isoformat(timespec="microseconds")
-
-
-def _csv(entries: Iterable[LogEntry]) -> bytes:
-    return _lines([cell(value(entry)) for value in COLUMNS.values()] for entry in entries)
-
-
-def _jsonl(entries: Iterable[LogEntry]) -> bytes:
-    return "".join(json.dumps(record(entry), ensure_ascii=False) + "\n" for entry in entries).encode()
-
-
-def _lines(rows: Iterable[list[str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()

@@ -6,7 +6,7 @@ Datastore Activity. What the schema has no place for stands under `unmapped`, na
 
 from typing import Any
 
-from audit.exporting import record
+from audit.lines import record
 from audit.models import LogEntry
 
 VERSION = "1.3.0"

@@ -15,6 +15,7 @@ from audit import changes, errands, exporting, filters, reading, review
 from audit.events import BASES
 from audit.exporting import Format
 from audit.forms import HistoryFilter
+from audit.lines import record
 from audit.models import Errand
 from audit.tasks import do_errands
 from customers.disclosure import FIELD_LABELS
@@ -61,7 +62,7 @@ def entry(request: HttpRequest, pk: int) -> HttpResponse:
         "story": opened.story,
         "more": opened.more,
         "customer": filters.customer_as_text(one.supply_point_number) if one.supply_point_number else "",
-        "whole": json.dumps(exporting.record(one), ensure_ascii=False, indent=2),
+        "whole": json.dumps(record(one), ensure_ascii=False, indent=2),
         "reviews": review.open_reviews_for(request.user, one)
         if policy.may(request.user, review.REVIEW)
         else [],

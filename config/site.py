@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from access import admin as access_admin
 from access import models as access
-from access.views import board, contracts, emergencies, inquiries, requests
+from access.views import board, contracts, emergencies, grants, inquiries, requests
 from audit import errand_views, review_views, seal_views, subject_views, timeline_views
 from audit import views as audit_views
 from config import home
@@ -73,10 +73,10 @@ class Portal(admin.AdminSite):
             path("emergencies/<int:pk>/end/", emergencies.end_emergency, name="end_emergency"),
             path("emergencies/<int:pk>/extend/", emergencies.extend_emergency, name="extend_emergency"),
             path("emergencies/<int:pk>/areas/", emergencies.change_areas, name="change_areas"),
-            path("emergencies/<int:pk>/grant/", emergencies.grant, name="grant"),
-            path("emergencies/<int:pk>/revoke/", emergencies.revoke, name="revoke"),
+            path("emergencies/<int:pk>/grant/", grants.grant, name="grant"),
+            path("emergencies/<int:pk>/revoke/", grants.revoke, name="revoke"),
             path("emergencies/<int:pk>/summary/", emergencies.summary, name="summary"),
-            path("people/<int:pk>/revoke/", emergencies.revoke_person, name="revoke_person"),
+            path("people/<int:pk>/revoke/", grants.revoke_person, name="revoke_person"),
             # contracts and their rosters
             path("contracts/<int:pk>/roster/", contracts.roster, name="roster"),
             path("contracts/<int:pk>/roster/add/", contracts.add_to_roster, name="add_to_roster"),

@@ -20,7 +20,7 @@ from access.models import (
     RosterEntry,
 )
 from audit.models import LogEntry
-from customers import reading
+from customers import shown
 from tests.access.test_policy import inquiry_of, refusal
 from tests.world import TAKAMATSU
 
@@ -191,7 +191,7 @@ def test_other_terms_of_a_contract_are_told_to_its_auditors(world, client_of):
 def test_what_is_hidden_of_a_row_is_null_in_what_the_database_sends(world):
     basis, everybody = policy.basis_for_lookup(world.retailer), Q(pk__gt=0)
     own, others = (
-        [row for row in reading._rows(basis, basis.fields, everybody) if row["scope"] == scope]
+        [row for row in shown.rows(basis, basis.fields, everybody) if row["scope"] == scope]
         for scope in (0, 1)
     )
     hidden = basis.scopes[0].fields - basis.scopes[1].fields - {"monthly_usage"}

@@ -27,6 +27,7 @@ from access.tasks import sweep
 from audit import review
 from audit.models import LogEntry, Review
 from customers import reading
+from customers.disclosure import Audience, fields_for
 from tests import world as worlds
 from tests.access.model import REVIEW, Contract, Emergency, Model, Waiting
 from tests.audit.past import reviews_opened_earlier
@@ -327,7 +328,7 @@ class Machine(RuleBasedStateMachine):
         for entry in entries:
             assert entry.supply_point_number == number
             assert Grant.objects.live(entry.timestamp).filter(pk=entry.grant_id).exists()
-            assert set(entry.fields) <= set(policy.fields_for(policy.Audience.CONTRACTOR))
+            assert set(entry.fields) <= set(fields_for(Audience.CONTRACTOR))
 
     def _disclosed(self, person: Person, number: str, opened: bool) -> bool:
         """Whether the person, with an inquiry of each emergency that is live for them, is shown it."""

@@ -57,12 +57,12 @@ def everything(world, client_of) -> None:
     Customer.objects.filter(supply_point_number=JIRO).update(kana_key="カガワジロウ", town_key="番町2")
     DelegationContract.objects.update(max_results=1)
     reading.look_up(world.contractor, reading.Terms(name="カガワ", address="番町"), taken)
-    search = reading._search
+    search = reading.search
     try:
-        reading._search = _too_slow
+        reading.search = _too_slow
         reading.look_up(world.operator, reading.Terms(phone="087-821-0001"))
     finally:
-        reading._search = search
+        reading.search = search
     reading.who_has_seen(world.operator, world.customers[HANAKO].pk)
     inquiries.close(world.contractor, taken.pk, outcome="answered", found=True)
     list(exporting.begin(world.retailer, world.retailer.organization).pieces())

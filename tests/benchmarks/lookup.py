@@ -26,7 +26,7 @@ from django.utils import timezone
 
 from access import clock, inquiries, lifecycle, policy
 from access.models import DelegationContract, Inquiry, Person
-from customers import reading
+from customers import reading, searching
 from customers.demo import accounts, loading
 from customers.forms import LookupForm
 from customers.models import Customer, ServiceArea
@@ -84,7 +84,7 @@ def plain_view(request: HttpRequest) -> HttpResponse:
     form = LookupForm(request.POST, shown=basis.fields, places=reading.places_of(basis))
     assert form.is_valid()
     most = basis.limits.max_results if basis.limits else reading.LIMITS[basis.audience]
-    rows = reading._search(basis, form.terms, form.places, most + 1, None)
+    rows = searching.search(basis, form.terms, form.places, most + 1, None)
     return HttpResponse(PLAIN.render({"rows": rows, "form": form}, request))
 
 

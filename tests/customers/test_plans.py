@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from access.people import Person
 from audit.models import LogEntry
-from customers import reading
+from customers import reading, searching
 from customers.demo import loading
 from customers.terms import Step, Terms
 from tests import world as worlds
@@ -74,7 +74,7 @@ def test_the_list_of_kinds_has_every_term_and_every_step():
 def test_what_takes_too_long_is_said_and_shows_nobody(committed_database, client_of, monkeypatch):
     """The table is locked elsewhere, so that every search waits: it is given up, in a sentence."""
     world = worlds.build()
-    monkeypatch.setattr(reading, "SECONDS", 0.2)
+    monkeypatch.setattr(searching, "SECONDS", 0.2)
     client = client_of(world.operator)
     client.cookies["portal_language"] = "en"
     other = connection.copy()

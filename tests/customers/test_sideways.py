@@ -391,7 +391,7 @@ def test_what_took_too_long_is_in_the_history(audience, monkeypatch, world):  # 
     def slow(*args, **kwargs):
         raise reading.TooSlow
 
-    monkeypatch.setattr(reading, "_search", slow)
+    monkeypatch.setattr(reading, "search", slow)
     response = looked_up(client, inquiry)
     assert "takes too long" in response.content.decode()
     assert LogEntry.objects.filter(event="lookup.too_slow", actor=world.contractor).count() == 1

@@ -1,0 +1,73 @@
+"""What a decision on reading customers is: by what right, which rows, which fields, in which limits."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q
+
+from access.people import Person
+from customers.disclosure import Audience
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Some rows of customers and the fields that may leave for them.
+
+    areas: ids of service areas, or None for every one. retailer_id: only this retailer's customers, or
+    None. The grant's ids say by which right, for a contractor.
+    """
+
+    fields: frozenset[str]
+    areas: frozenset[int] | None = None
+    retailer_id: int | None = None
+    grant_id: int | None = None
+    emergency_id: int | None = None
+    contract_id: int | None = None
+
+    def is_within(self, other: "Scope") -> bool:
+        """Whether every row of this scope is one of the other's, which is not limited to a retailer."""
+        narrower = self.retailer_id is not None
+        if other.retailer_id is not None:
+            return False
+        if other.areas is None or self.areas is None:
+            return other.areas is None and (narrower or self.areas is not None)
+        return self.areas < other.areas or (narrower and self.areas == other.areas)
+
+    def rows(self) -> Q:
+        """The condition on customers that says which rows are meant."""
+        rows = Q()
+        if self.areas is not None:
+            rows &= Q(area_id__in=self.areas)
+        if self.retailer_id is not None:
+            rows &= Q(retailer_id=self.retailer_id)
+        return rows
+
+
+@dataclass(frozen=True)
+class Limits:
+    """A contract's thresholds, the strictest where several reach: results, lookups in ten minutes.
+
+    counted_from: when the earliest of the grants began: who was stopped and is granted anew begins anew.
+    """
+
+    max_results: int
+    slow_after: int
+    stop_after: int
+    counted_from: datetime
+
+
+@dataclass(frozen=True)
+class Basis:
+    """By what right a person looks customers up: the scopes, the first that a row fits being its own."""
+
+    person: Person
+    audience: Audience
+    why: str
+    scopes: tuple[Scope, ...]
+    inquiry_id: int | None = None
+    limits: Limits | None = None
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Every field that is shown for some row."""
+        return frozenset().union(*(scope.fields for scope in self.scopes))

@@ -1,0 +1,55 @@
+"""What an auditor may read and review: the history of the contracts that are theirs by object permission."""
+
+from django.db.models import Exists, OuterRef
+from guardian.shortcuts import get_objects_for_user
+
+from access.errors import Denied
+from access.models import DelegationContract, Emergency
+from access.people import Person
+from access.policy.work import check_may
+
+REVIEW = "access.review_contract"
+EXPORT_HISTORY = "audit.export_history"
+
+
+def contracts_to_review(person: Person):
+    """The contracts whose history the auditor may read and review, by object permission."""
+    return get_objects_for_user(person, REVIEW, DelegationContract, accept_global_perms=False)
+
+
+def emergencies_to_review(person: Person):
+    """The emergencies that the auditor may review: under a contract of theirs, or without any grant."""
+    granted = DelegationContract.objects.filter(roster__grants__emergency=OuterRef("pk"))
+    reviewed = granted.filter(pk__in=contracts_to_review(person).values("pk"))
+    return Emergency.objects.filter(~Exists(granted) | Exists(reviewed))
+
+
+def check_may_review(person: Person, contract_id: int | None) -> None:
+    """Raises Denied unless the auditor reviews the contract; what is under none is any auditor's."""
+    if contract_id is not None and not contracts_to_review(person).filter(pk=contract_id).exists():
+        raise Denied("history_not_yours", contract_id=contract_id)
+
+
+def check_may_review_emergency(person: Person, emergency: Emergency) -> None:
+    """Raises Denied unless the auditor reviews one of the contracts granted in it, or none was."""
+    if not emergencies_to_review(person).filter(pk=emergency.pk).exists():
+        raise Denied("history_not_yours", emergency_id=emergency.pk)
+
+
+def check_may_review_person(person: Person, of: Person) -> None:
+    """Raises Denied unless the auditor reviews a contract whose roster has or had the person, or none had."""
+    contracts = DelegationContract.objects.filter(roster__person=of)
+    if contracts.exists() and not contracts_to_review(person).filter(pk__in=contracts).exists():
+        raise Denied("history_not_yours")
+
+
+def reviews_every_contract(person: Person) -> bool:
+    """Whether there is no contract that the auditor does not review: they then read the whole history."""
+    return not DelegationContract.objects.exclude(pk__in=contracts_to_review(person)).exists()
+
+
+def check_may_export_history(person: Person) -> None:
+    """Raises Denied unless the person may take the history away, as far as they may read it."""
+    if not person.is_active:
+        raise Denied("account_closed")
+    check_may(person, EXPORT_HISTORY)

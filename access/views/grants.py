@@ -1,0 +1,104 @@
+"""Pages of grants: given to rosters in an open emergency, revoked there or for one person."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from access import granting
+from access.errors import Unfit
+from access.forms import BecauseForm, GrantForm
+from access.models import Emergency, Grant, Person
+from access.tasks import sweep
+from access.views.acting import act_on, attempt
+from access.views.emergencies import contracts_with_rosters, emergency_page, rosters_to_choose, waiting_word
+
+
+def grant(request: HttpRequest, pk: int) -> HttpResponse:
+    """Grants an open emergency to another contract's roster, or to some of its people."""
+    one = get_object_or_404(Emergency, pk=pk)
+    contracts = contracts_with_rosters(request.user)
+    form = GrantForm(request.POST or None, contracts=contracts)
+    if request.method == "POST" and form.is_valid():
+        given = attempt(
+            request,
+            lambda: granting.give_to_rosters(request.user, one, **form.cleaned_data),
+            given_word,
+        )
+        if given is not None:
+            sweep.delay_on_commit()
+        return redirect("portal:emergency", pk)
+    context = {"form": form, "emergency": one, "rosters": rosters_to_choose(form, contracts)}
+    return render(request, "portal/grant.html", context)
+
+
+def given_word(given: granting.Given) -> str:
+    """What came of granting, in a sentence or two."""
+    said = [
+        ngettext("%(n)d person holds a grant now.", "%(n)d people hold a grant now.", given.granted)
+        % {"n": given.granted}
+    ]
+    if given.waiting:
+        said.append(waiting_word(1))
+    if given.not_ready:
+        said.append(
+            ngettext(
+                "%(n)d person was passed over, not being ready.",
+                "%(n)d people were passed over, not being ready.",
+                given.not_ready,
+            )
+            % {"n": given.not_ready}
+        )
+    return " ".join(said)
+
+
+@require_POST
+def revoke(request: HttpRequest, pk: int) -> HttpResponse:
+    """Revokes the marked grants of an emergency."""
+    form = BecauseForm(request.POST)
+    marked = [int(one) for one in request.POST.getlist("grants") if one.isascii() and one.isdigit()]
+    if not marked:
+        form.add_error(None, _("Mark the grants to revoke."))
+    if not form.is_valid():
+        return emergency_page(request, pk, form)
+    grants = Grant.objects.filter(emergency=pk, pk__in=marked)
+    try:
+        if attempt(
+            request,
+            lambda: granting.revoke(request.user, grants, form.cleaned_data["because"]),
+            revoked_word,
+        ):
+            sweep.delay_on_commit()
+    except Unfit as unfit:
+        form.add_error("because", str(unfit))
+        return emergency_page(request, pk, form)
+    return redirect("portal:emergency", pk)
+
+
+def revoke_person(request: HttpRequest, pk: int) -> HttpResponse:
+    """Revokes everything that runs for one person."""
+    person = get_object_or_404(Person, pk=pk, role="contractor")
+    form = BecauseForm(request.POST or None)
+    live = Grant.objects.live().filter(roster_entry__person=person).count()
+    return act_on(
+        request,
+        form,
+        lambda: granting.revoke_all_of(request.user, person, form.cleaned_data["because"]),
+        revoked_word,
+        then=reverse("portal:live_grants"),
+        page={
+            "title": _("Revoke every grant of %(person)s") % {"person": person},
+            "lead": ngettext(
+                "%(count)d live grant stops at once.", "%(count)d live grants stop at once.", live
+            )
+            % {"count": live},
+            "button": _("Revoke"),
+            "danger": True,
+        },
+    )
+
+
+def revoked_word(count: int) -> str:
+    return ngettext("%(n)d grant is revoked.", "%(n)d grants are revoked.", count) % {"n": count}
