@@ -85,7 +85,8 @@ def test_the_kinds_that_have_to_stay_stay(old, tmp_path, settings):
     assert faults() == []
 
 
-def test_an_archive_that_was_changed_is_found(old, tmp_path):
+def test_an_archive_that_was_changed_is_found(old, tmp_path, monkeypatch):
+    monkeypatch.setattr(archiving, "PIECE", 5)  # it is compared in several pieces
     due = archiving.what_is_due()[0]
     written, manifest = archiving.archive(due, tmp_path)
     path = tmp_path / manifest["file"]
@@ -105,9 +106,14 @@ def test_an_archive_that_was_changed_is_found(old, tmp_path):
     spoil("".join(lines[1:]), entries=len(lines) - 1)
     with pytest.raises(archiving.NotArchived, match="or others"):
         archiving.drop(due, written)
-    spoil("".join(lines), sha256="0")
-    with pytest.raises(archiving.NotArchived, match="manifest"):
-        archiving.drop(due, written)
+    for otherwise in ({"sha256": "0"}, {"format": "another"}):
+        spoil("".join(lines), **otherwise)
+        with pytest.raises(archiving.NotArchived, match="manifest"):
+            archiving.drop(due, written)
+    for otherwise in ({"month": "2015-03"}, {"kinds": ["session"]}):
+        spoil("".join(lines), **otherwise)
+        with pytest.raises(archiving.NotArchived, match="another month"):
+            archiving.drop(due, written)
     spoil("garbage")
     with pytest.raises(archiving.NotArchived, match="cannot be read"):
         archiving.drop(due, written)
@@ -139,11 +145,15 @@ def forged_drop(old):
 
 
 def delete(where: str) -> int:
-    """Deletes entries past the trigger, which is put back as it was."""
+    return past_the_trigger(f"DELETE FROM audit_logentry WHERE {where}")
+
+
+def past_the_trigger(statement: str) -> int:
+    """Changes entries past the trigger, which is put back as it was; returns how many."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE audit_logentry DISABLE TRIGGER history_is_append_only")
-        cursor.execute(f"DELETE FROM audit_logentry WHERE {where}")
+        cursor.execute(statement)
         count = cursor.rowcount
         cursor.execute("ALTER TABLE audit_logentry ENABLE ALWAYS TRIGGER history_is_append_only")
     return count
@@ -215,10 +225,61 @@ def test_an_archive_with_one_line_twice_and_one_missing_drops_nothing(old, tmp_p
 def test_an_unsealed_or_changed_month_is_not_archived(old, tmp_path):
     due = archiving.what_is_due()[0]
     at = datetime(2014, 12, 20, tzinfo=UTC)
-    recording.decision("demo.loaded", detail={"customers": 1}, timestamp=at)
+    entry = recording.decision("demo.loaded", detail={"customers": 1}, timestamp=at)
     with pytest.raises(archiving.NotArchived, match="wait for their seal"):
         archiving.archive(due, tmp_path)
     assert list(tmp_path.iterdir()) == []
+    Unsealed.objects.all().delete()
+    with pytest.raises(archiving.NotArchived, match=f"{entry.pk} is in no seal"):
+        archiving.archive(due, tmp_path)
+    other = archiving.what_is_due()[1]
+    changed = LogEntry.objects.filter(timestamp__year=2015).first().pk
+    past_the_trigger(f"UPDATE audit_logentry SET actor_name = 'x' WHERE id = {changed}")
+    with pytest.raises(archiving.NotArchived, match=f"{changed} is not what was sealed"):
+        archiving.archive(other, tmp_path)
+    assert not [path for path in tmp_path.iterdir() if path.suffix != ".new"]
+
+
+def test_an_archive_is_the_same_each_time_and_never_over_another(old, tmp_path):
+    due = archiving.what_is_due()[0]
+    written, manifest = archiving.archive(due, tmp_path)
+    path = tmp_path / manifest["file"]
+    assert path.read_bytes()[4:8] == bytes(4), "the time of the making is not in it"
+    before = {one: one.read_bytes() for one in (path, written)}
+    with pytest.raises(FileExistsError):
+        archiving.archive(due, tmp_path)
+    assert {one: one.read_bytes() for one in tmp_path.iterdir()} == before
+
+
+def test_what_was_put_in_since_its_archiving_keeps_a_month(old, tmp_path):
+    due = archiving.what_is_due()[0]
+    written, _ = archiving.archive(due, tmp_path)
+    at = datetime(2014, 12, 20, tzinfo=UTC)
+    recording.decision("demo.loaded", detail={"customers": 1}, timestamp=at)
+    with pytest.raises(archiving.NotArchived, match="or others"):
+        archiving.drop(due, written)
+
+
+def test_what_says_that_a_month_was_dropped_is_never_dropped(old, tmp_path):
+    at = datetime(2015, 3, 20, tzinfo=UTC)
+    said = recording.decision("history.dropped", detail={"month": "2005-03", "kinds": []}, timestamp=at)
+    sealing.seal_what_waits()
+    due = archiving.what_is_due()[1]
+    written, manifest = archiving.archive(due, tmp_path)
+    assert archiving.drop(due, written) == manifest["entries"] == 23
+    assert LogEntry.objects.get(pk=said.pk).timestamp == at
+    assert archiving.what_is_due() == [archiving.Due(OLDER, ("decision", "session"))]
+    sealing.seal_what_waits()
+    assert faults() == []
+
+
+def test_a_drop_that_fails_in_the_middle_leaves_all_as_it_was(old, tmp_path, monkeypatch):
+    due = archiving.what_is_due()[0]
+    written, _ = archiving.archive(due, tmp_path)
+    monkeypatch.setattr(archiving, "_keep_the_others", lambda due: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        archiving.drop(due, written)
+    assert not LogEntry.objects.filter(event="history.dropped").exists()
 
 
 def test_the_command_says_what_is_due_archives_and_drops_only_when_told(old, tmp_path):
