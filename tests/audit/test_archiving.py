@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from io import StringIO
 
 import pytest
@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from audit import archiving, guards, months, recording, sealing, verifying
 from audit.faults import Outcome
-from audit.models import LogEntry, Unsealed
+from audit.models import LogEntry, Seal, Unsealed
 
 pytestmark = pytest.mark.django_db
 
@@ -128,8 +128,10 @@ def test_nothing_is_dropped_before_its_years_are_over(old, tmp_path, settings):
     with pytest.raises(archiving.NotArchived, match="longer"):
         archiving.drop(due, written)
     settings.HISTORY_YEARS = dict.fromkeys(settings.HISTORY_YEARS, 0)
-    now = datetime.now(UTC).date().replace(day=1)
-    assert now not in {one.month for one in archiving.what_is_due()}, "a year at least, whatever is set"
+    lately = timezone.now() - timedelta(days=40)
+    months.add(lately, lately)
+    recording.decision("demo.loaded", detail={"customers": 1}, timestamp=lately)
+    assert archiving.what_is_due()[-1].month == OLD, "a year at least, whatever is set"
 
 
 @pytest.fixture
@@ -174,6 +176,13 @@ def test_no_word_of_a_drop_excuses_what_was_not_due(old, forged_drop):
     assert "drop_unfounded" in {kind for kind, _ in named}
 
 
+def test_a_drop_was_due_when_it_was_sealed_or_never(old):
+    drop = archiving.Drop("2015-03", ("session",), 3, 1)
+    its_years_end = datetime(2020, 3, 31, 15, tzinfo=UTC)
+    assert drop.was_due(its_years_end)
+    assert not drop.was_due(its_years_end - timedelta(seconds=1))
+
+
 def test_a_drop_excuses_neither_more_nor_fewer_entries_than_it_says(old, forged_drop):
     forged_drop("2015-03", ["session"], 2)
     assert delete("kind = 'session' AND \"timestamp\" < '2016-01-01' AND \"timestamp\" > '2015-01-01'") == 3
@@ -185,6 +194,35 @@ def test_a_drop_excuses_nothing_while_others_of_its_kind_are_there(old, forged_d
     forged_drop("2015-03", ["session"], 3)
     delete(f"id = {first.pk}")
     assert {f.kind for f in faults()} == {"drop_unfounded", "entry_missing"}
+
+
+def test_a_drop_that_was_changed_excuses_nothing(old, forged_drop):
+    forged_drop("2015-03", ["session"], 1)
+    said = LogEntry.objects.get(event="history.dropped").pk
+    past_the_trigger(
+        "UPDATE audit_logentry SET additional_data = jsonb_set(additional_data, '{count}', '3') "
+        f"WHERE id = {said}"
+    )
+    delete("kind = 'session' AND \"timestamp\" < '2016-01-01' AND \"timestamp\" > '2015-01-01'")
+    assert {f.kind for f in faults()} == {"entry_changed", "entry_missing"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "also"),
+    [
+        ("DELETE FROM audit_seal WHERE number = {number}", "leaf_beyond"),
+        ("UPDATE audit_seal SET signature = 'x' WHERE number = {number}", "seal_changed"),
+    ],
+)
+def test_a_drop_whose_seal_is_not_good_excuses_nothing(old, forged_drop, statement, also):
+    forged_drop("2015-03", ["session"], 3)
+    delete("kind = 'session' AND \"timestamp\" < '2016-01-01' AND \"timestamp\" > '2015-01-01'")
+    assert faults() == []
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE audit_seal DISABLE TRIGGER seal_is_append_only")
+        cursor.execute(statement.format(number=Seal.objects.first().number))
+        cursor.execute("ALTER TABLE audit_seal ENABLE ALWAYS TRIGGER seal_is_append_only")
+    assert {f.kind for f in faults()} == {also, "entry_missing"}
 
 
 def test_a_leaf_that_was_given_another_kind_excuses_nothing(old, tmp_path, settings):
