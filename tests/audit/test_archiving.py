@@ -13,6 +13,7 @@ from django.utils import timezone
 from audit import archiving, guards, months, recording, sealing, verifying
 from audit.faults import Outcome
 from audit.models import LogEntry, Seal, Unsealed
+from tests.audit.past import past_the_trigger
 
 pytestmark = pytest.mark.django_db
 
@@ -148,17 +149,6 @@ def forged_drop(old):
 
 def delete(where: str) -> int:
     return past_the_trigger(f"DELETE FROM audit_logentry WHERE {where}")
-
-
-def past_the_trigger(statement: str) -> int:
-    """Changes entries past the trigger, which is put back as it was; returns how many."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("ALTER TABLE audit_logentry DISABLE TRIGGER history_is_append_only")
-        cursor.execute(statement)
-        count = cursor.rowcount
-        cursor.execute("ALTER TABLE audit_logentry ENABLE ALWAYS TRIGGER history_is_append_only")
-    return count
 
 
 def test_no_word_of_a_drop_excuses_what_was_not_due(old, forged_drop):

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit import proof, signing
-from audit.models import SealedEntry
+from audit.models import Node, SealedEntry
 from audit.proof import NotProven, check_consistency, leaf_hash, node_hash, root_from_inclusion
 from audit.tree import HistoryTree, add_leaves
 
@@ -134,6 +134,8 @@ def test_a_leaf_is_not_taken_for_a_node_nor_a_node_for_a_leaf():
     left, right = leaf_hash(LEAVES[0]), leaf_hash(LEAVES[1])
     assert not is_included(leaf_hash(left + right), 0, 4, digests([N23]), ROOTS[8])
     assert leaf_hash(left + right) != node_hash(left, right)
+    # the second of two leaves as the only one, in a tree that says it has one
+    assert not is_included(right, 0, 1, [left], ROOTS[2])
     # a node offered as the only leaf of a smaller tree
     assert not is_included(node_hash(left, right), 0, 8, digests([N23, N47]), ROOTS[8])
 
@@ -171,8 +173,10 @@ def test_no_other_consistency_is_proven():
         assert not is_consistent(older, ROOTS[older], size, ROOTS[size], [*path, ROOTS[1]])
 
 
-def test_every_path_of_a_tree_over_several_kept_subtrees_is_proven(db):
+@pytest.mark.parametrize("fan", [256, 4])
+def test_every_path_of_a_tree_over_several_kept_subtrees_is_proven(db, monkeypatch, fan):
     """pymerkle's paths, drawn from what is stored, against the checking that the RFC gives."""
+    monkeypatch.setattr("audit.tree.FAN", fan)  # few leaves to a node make several levels of nodes
     size = 0
     for run in (1, 254, 3, 300, 255, 57):
         size = add_leaves(
@@ -185,6 +189,8 @@ def test_every_path_of_a_tree_over_several_kept_subtrees_is_proven(db):
     for older in (1, 2, 255, 256, 257, 511, 512, 513, 768, size - 1, size):
         check_consistency(older, tree.root(older), size, root, tree.consistency_path(older, size))
     assert SealedEntry.objects.count() == size == 870
+    widths = {fan**n for n in range(1, 10) if fan**n <= size}
+    assert set(Node.objects.values_list("width", flat=True)) == widths
 
 
 # The file, and the program that checks it on another machine

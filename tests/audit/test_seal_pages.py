@@ -9,6 +9,7 @@ from access.errors import Denied, Unfit
 from audit import errands, proof, proving, recording, sealing, signing, verifying
 from audit.forms import HistoryFilter
 from audit.models import Errand, LogEntry, Seal, Unsealed
+from tests.audit.past import past_the_trigger
 from tests.world import HANAKO
 
 pytestmark = pytest.mark.django_db
@@ -82,6 +83,19 @@ def test_what_is_not_sealed_yet_or_too_much_is_said(auditor, monkeypatch):
     answer = auditor.post("/history/proof/?kind=decision", follow=True)
     assert "choose narrower filters" in answer.content.decode()
     assert auditor.post("/history/99999999/proof/").status_code == 404
+
+
+def test_before_the_first_seal_nothing_is_proven(world):
+    with pytest.raises(Unfit):
+        proving.of_entry(world.auditor, LogEntry.objects.latest("pk").pk)
+
+
+def test_an_entry_whose_time_was_changed_is_not_proven(auditor, world):
+    """It is not where its leaf says: what the file would hold is not there."""
+    entry = LogEntry.objects.get(event="emergency.declared")
+    past_the_trigger("UPDATE audit_logentry SET \"timestamp\" = \"timestamp\" + interval '1 us'")
+    with pytest.raises(Unfit):
+        proving.of_entry(world.auditor, entry.pk)
 
 
 def test_a_seal_made_meanwhile_proves_nothing_yet(auditor, world):

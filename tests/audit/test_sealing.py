@@ -323,7 +323,7 @@ def test_many_heads_go_in_several_turns(three_seals, settings, tmp_path, monkeyp
     assert [number for number, _ in publishing.read_lines(tmp_path / "heads.jsonl")] == [1, 2, 3]
 
 
-def test_one_at_a_time_sends_to_a_destination(committed_database, settings, tmp_path):
+def test_one_at_a_time_sends_to_a_destination(committed_database, settings, tmp_path, monkeypatch):
     worlds.build()
     sealing.seal_what_waits()
     settings.SEAL_HEADS = [f"file://{tmp_path}/{name}" for name in ("one", "other")]
@@ -338,6 +338,18 @@ def test_one_at_a_time_sends_to_a_destination(committed_database, settings, tmp_
         assert not (tmp_path / "one").exists()
         settings.SEAL_HEADS = settings.SEAL_HEADS[1:]
         assert publishing.send_heads() == 1, "another destination's turn is its own"
+
+    def sent(destination: str, seals: list[Seal]) -> None:
+        with another_session() as session:
+            session.execute("SET lock_timeout = '100ms'")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                session.execute(
+                    "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [publishing.PUBLISHING, destination]
+                )
+
+    monkeypatch.setitem(publishing.SENDERS, "file", sent)
+    settings.SEAL_HEADS = [f"file://{tmp_path}/one"]
+    assert publishing.send_heads() == 1, "its turn lasts until what was sent is noted"
 
 
 @pytest.mark.django_db
