@@ -173,6 +173,13 @@ def test_no_other_consistency_is_proven():
         assert not is_consistent(older, ROOTS[older], size, ROOTS[size], [*path, ROOTS[1]])
 
 
+def test_the_path_of_larger_trees_says_nothing_of_smaller_ones():
+    fourth, fifth, sixth, seventh = (leaf_hash(leaf) for leaf in LEAVES[4:])
+    path = [sixth, seventh, node_hash(fourth, fifth), ROOTS[4]]
+    assert is_consistent(7, ROOTS[7], 8, ROOTS[8], path)
+    assert not is_consistent(3, ROOTS[7], 4, ROOTS[8], path), "too long"
+
+
 @pytest.mark.parametrize("fan", [256, 4])
 def test_every_path_of_a_tree_over_several_kept_subtrees_is_proven(db, monkeypatch, fan):
     """pymerkle's paths, drawn from what is stored, against the checking that the RFC gives."""

@@ -93,7 +93,7 @@ def test_before_the_first_seal_nothing_is_proven(world):
 def test_an_entry_whose_time_was_changed_is_not_proven(auditor, world):
     """It is not where its leaf says: what the file would hold is not there."""
     entry = LogEntry.objects.get(event="emergency.declared")
-    past_the_trigger("UPDATE audit_logentry SET \"timestamp\" = \"timestamp\" + interval '1 us'")
+    past_the_trigger('UPDATE audit_logentry SET "timestamp" = "timestamp" + interval \'1 us\'')
     with pytest.raises(Unfit):
         proving.of_entry(world.auditor, entry.pk)
 
