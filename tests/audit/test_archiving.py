@@ -27,11 +27,11 @@ def old(world, settings):
     for month in (OLDER, OLD):
         at = datetime(month.year, month.month, 15, tzinfo=UTC)
         months.add(at, at)
+        for _n in range(3):
+            LogEntry(kind="session", event="session.signed_in", actor=world.operator, timestamp=at).save()
         recording.decisions(
             recording.decided("demo.loaded", detail={"customers": n}, timestamp=at) for n in range(20)
         )
-        for _n in range(3):
-            LogEntry(kind="session", event="session.signed_in", actor=world.operator, timestamp=at).save()
         sealing.seal_what_waits()
     return world
 

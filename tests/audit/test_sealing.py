@@ -191,7 +191,8 @@ def test_a_new_key_goes_on_where_the_old_one_ended(world, settings, tmp_path):
     assert kinds[0] == "seal_changed", "the old key is not trusted until it is named"
     settings.SEAL_PUBLIC_KEYS = [str(folder / "seal-key.pub.pem") for folder in (old, new)]
     assert verifying.verify().ok
-    for no_public_key in (tmp_path / "nowhere", new / "seal-key.pem"):
+    (tmp_path / "other.pem").write_bytes(signing.public_pem(X25519PrivateKey.generate().public_key()))
+    for no_public_key in (tmp_path / "nowhere", new / "seal-key.pem", tmp_path / "other.pem"):
         settings.SEAL_PUBLIC_KEYS = [str(no_public_key)]
         with pytest.raises(signing.NoKey, match="SEAL_PUBLIC_KEYS"):
             verifying.verify()
