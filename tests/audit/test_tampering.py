@@ -579,19 +579,18 @@ def test_no_two_entries_have_one_form(sealed, superuser, before, after):
 
 
 def test_only_what_was_sealed_since_is_computed_again(superuser):
-    third = Seal.objects.get(number=3)
-    outcome = verifying.verify(since=third.made_at)
+    fourth = Seal.objects.get(number=4)
+    outcome = verifying.verify(since=fourth.made_at)
     assert outcome.ok, outcome.faults
     assert (outcome.seals, outcome.entries) == (
-        3,
-        SealedEntry.objects.filter(position__gte=third.start).count(),
+        2,
+        SealedEntry.objects.filter(position__gte=fourth.start).count(),
     )
     superuser("UPDATE audit_logentry SET actor_name = 'x' WHERE id = %s", entry_at("first").entry_id)
-    assert verifying.verify(since=third.made_at).ok
-    superuser("UPDATE audit_sealedentry SET digest = %s WHERE position = 0", b"x" * 32)
-    superuser("UPDATE audit_node SET digest = %s WHERE start = 0", b"x" * 32)
-    first = verifying.verify(since=third.made_at).faults[0]
-    assert (first.kind, first.facts["seal"]) == ("root_differs", 2), "what came before gives the root of then"
+    assert verifying.verify(since=fourth.made_at).ok
+    superuser("UPDATE audit_node SET digest = %s WHERE start = 0", b"x" * 32)  # a root is made of nodes
+    first = verifying.verify(since=fourth.made_at).faults[0]
+    assert (first.kind, first.facts["seal"]) == ("root_differs", 3), "what came before gives the root of then"
 
 
 def test_the_command_ends_with_0_only_if_all_is_well(superuser):
