@@ -16,7 +16,7 @@ from access.errors import Denied
 from access.granting import revoke
 from access.models import DelegationContract, Emergency, Grant, Inquiry, Person, Request, RosterEntry
 from access.reconcile import reconcile
-from audit import review
+from audit import months, review
 from audit.models import LogEntry, Review, ReviewedEntry
 from audit.review import open_what_is_due
 from customers import reading
@@ -275,6 +275,22 @@ def test_two_auditors_sign_a_review_off_at_the_same_moment(world):
     assert "The review is signed off." in said
     assert any("has signed this review off." in word for word in said), said
     assert LogEntry.objects.filter(event="review.signed_off").count() == 1
+
+
+def test_two_auditors_open_a_review_again_at_the_same_moment(world):
+    one, entry, second = reviewed(world)
+    review.mark(world.auditor, entry, "justified", "")
+    review.sign_off(world.auditor, one, "問題なし")
+    path = reverse("portal:reopen_review", args=[one.pk])
+    said = words(clicks([world.auditor, second], path, because="新しい申告"))
+    assert "The review is open again." in said
+    assert "This review is open already." in said
+    assert LogEntry.objects.filter(event="review.reopened").count() == 1
+
+
+def test_workers_add_a_month_of_the_history_at_the_same_moment(world):
+    at = database_now() + timedelta(days=400)
+    assert sorted(at_once(*[lambda: months.add(at, at)] * 6)) == [0, 0, 0, 0, 0, 1]
 
 
 def test_reconciling_twice_at_the_same_moment_makes_it_right_once(world):

@@ -21,7 +21,7 @@ END_IT = f"UPDATE {EMERGENCY} SET ended_at = clock_timestamp(), ended_by_id = de
 REVOKE_IT = f"UPDATE {GRANT} SET revoked_at = now(), revoked_by_id = granted_by_id, revoked_because = 'x'"
 HELP, FIRST = "'help'", f"(SELECT min(id) FROM {EMERGENCY})"
 SEAL = "INSERT INTO audit_seal (number, start, size, made_at, key_id, head, signature) VALUES"
-REVIEW, JUDGED = "audit_review", "audit_reviewedentry"
+REVIEW, JUDGED, JUSTIFIED = "audit_review", "audit_reviewedentry", "'justified'"
 SIGN_OFF = f"UPDATE {REVIEW} SET signed_off_at = now(), signed_off_by_id = 1, conclusion = 'x'"
 NOTICE = (
     "INSERT INTO access_notice (person_id, kind, about, words, path) "
@@ -249,6 +249,7 @@ def test_a_trigger_refuses_what_must_never_be(told, name):
         f"UPDATE {REVIEW} SET figures = '[]'",
         f"UPDATE {REVIEW} SET due_at = due_at + interval '1 day'",
         f"UPDATE {REVIEW} SET signed_off_at = NULL, signed_off_by_id = NULL, conclusion = NULL",
+        f"UPDATE {REVIEW} SET conclusion = 'y', reopened_at = now(), reopened_by_id = 1, reopened_because = 'x'",
         f"UPDATE {JUDGED} SET note = 'x'",
         f"INSERT INTO {JUDGED} (review_id, entry_id, \"timestamp\", why, note) SELECT id, 9, now(), 'random', '' FROM {REVIEW}",
     ],
@@ -263,14 +264,57 @@ def test_what_is_signed_off_stays_as_it_is(told, then):
 @pytest.mark.parametrize(
     "then",
     [
-        f"UPDATE {REVIEW} SET figures = '[]'",
-        f"UPDATE {REVIEW} SET opened_at = opened_at - interval '1 day'",
+        "emergency_id = 2",
+        "emergency_name = 'y'",
+        "is_drill = true",
+        "contract_id = 2",
+        "contract_title = 'y'",
+        "starts_at = starts_at - interval '1 day'",
+        "ends_at = ends_at + interval '1 day'",
+        "seed = 'another'",
+        "figures = '[]'",
+        "opened_at = opened_at - interval '1 day'",
     ],
 )
 def test_what_an_open_review_was_opened_with_stays(told, then):
     run(review())
-    with pytest.raises(IntegrityError, match="stays"):
-        run(then)
+    with pytest.raises(IntegrityError, match="stays as it was opened"):
+        run(f"UPDATE {REVIEW} SET {then}")
+
+
+def test_a_months_review_is_of_no_other_month(told):
+    run(review(kind="'period'", emergency_id="NULL", period="'2026-10-01'"))
+    with pytest.raises(IntegrityError, match="stays as it was opened"):
+        run(f"UPDATE {REVIEW} SET period = '2026-11-01'")
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        f"review_id = (SELECT id FROM {REVIEW} WHERE emergency_id = 2)",
+        "entry_id = 2",
+        '"timestamp" = "timestamp" + interval \'1 day\'',
+        "why = 'outlier'",
+        "why = 'added', added_by_id = 1",
+        "mark = NULL, marked_at = NULL, marked_by_id = NULL",
+    ],
+)
+def test_a_judged_entry_stays_the_one_that_it_is(told, then):
+    run(f"{review(emergency_id='2')}; {judged(mark=JUSTIFIED, marked_at='now()', marked_by_id='1')}")
+    with pytest.raises(IntegrityError, match="stays among those to judge"):
+        run(f"UPDATE {JUDGED} SET {then}")
+
+
+def test_who_added_an_entry_stays(told):
+    run(judged(why="'added'", added_by_id="1", mark=JUSTIFIED, marked_at="now()", marked_by_id="1"))
+    with pytest.raises(IntegrityError, match="stays among those to judge"):
+        run(f"UPDATE {JUDGED} SET added_by_id = 2")
+
+
+def test_no_review_with_an_open_question_is_signed_off(told):
+    run(judged(mark="'ask'", note="'x'", marked_at="now()", marked_by_id="1"))
+    with pytest.raises(IntegrityError, match="no question is open"):
+        run(SIGN_OFF)
 
 
 def test_a_review_does_not_come_signed_off(told):

@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from io import StringIO
 
 import pytest
@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from audit import archiving, guards, months, recording, sealing, verifying
 from audit.faults import Outcome
-from audit.models import LogEntry, Unsealed
+from audit.models import LogEntry, Seal, Unsealed
+from tests.audit.past import past_the_trigger
 
 pytestmark = pytest.mark.django_db
 
@@ -26,11 +27,11 @@ def old(world, settings):
     for month in (OLDER, OLD):
         at = datetime(month.year, month.month, 15, tzinfo=UTC)
         months.add(at, at)
+        for _n in range(3):
+            LogEntry(kind="session", event="session.signed_in", actor=world.operator, timestamp=at).save()
         recording.decisions(
             recording.decided("demo.loaded", detail={"customers": n}, timestamp=at) for n in range(20)
         )
-        for _n in range(3):
-            LogEntry(kind="session", event="session.signed_in", actor=world.operator, timestamp=at).save()
         sealing.seal_what_waits()
     return world
 
@@ -85,7 +86,8 @@ def test_the_kinds_that_have_to_stay_stay(old, tmp_path, settings):
     assert faults() == []
 
 
-def test_an_archive_that_was_changed_is_found(old, tmp_path):
+def test_an_archive_that_was_changed_is_found(old, tmp_path, monkeypatch):
+    monkeypatch.setattr(archiving, "PIECE", 5)  # it is compared in several pieces
     due = archiving.what_is_due()[0]
     written, manifest = archiving.archive(due, tmp_path)
     path = tmp_path / manifest["file"]
@@ -105,9 +107,14 @@ def test_an_archive_that_was_changed_is_found(old, tmp_path):
     spoil("".join(lines[1:]), entries=len(lines) - 1)
     with pytest.raises(archiving.NotArchived, match="or others"):
         archiving.drop(due, written)
-    spoil("".join(lines), sha256="0")
-    with pytest.raises(archiving.NotArchived, match="manifest"):
-        archiving.drop(due, written)
+    for otherwise in ({"sha256": "0"}, {"format": "another"}):
+        spoil("".join(lines), **otherwise)
+        with pytest.raises(archiving.NotArchived, match="manifest"):
+            archiving.drop(due, written)
+    for otherwise in ({"month": "2015-03"}, {"kinds": ["session"]}):
+        spoil("".join(lines), **otherwise)
+        with pytest.raises(archiving.NotArchived, match="another month"):
+            archiving.drop(due, written)
     spoil("garbage")
     with pytest.raises(archiving.NotArchived, match="cannot be read"):
         archiving.drop(due, written)
@@ -122,8 +129,10 @@ def test_nothing_is_dropped_before_its_years_are_over(old, tmp_path, settings):
     with pytest.raises(archiving.NotArchived, match="longer"):
         archiving.drop(due, written)
     settings.HISTORY_YEARS = dict.fromkeys(settings.HISTORY_YEARS, 0)
-    now = datetime.now(UTC).date().replace(day=1)
-    assert now not in {one.month for one in archiving.what_is_due()}, "a year at least, whatever is set"
+    lately = timezone.now() - timedelta(days=40)
+    months.add(lately, lately)
+    recording.decision("demo.loaded", detail={"customers": 1}, timestamp=lately)
+    assert archiving.what_is_due()[-1].month == OLD, "a year at least, whatever is set"
 
 
 @pytest.fixture
@@ -139,14 +148,7 @@ def forged_drop(old):
 
 
 def delete(where: str) -> int:
-    """Deletes entries past the trigger, which is put back as it was."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("ALTER TABLE audit_logentry DISABLE TRIGGER history_is_append_only")
-        cursor.execute(f"DELETE FROM audit_logentry WHERE {where}")
-        count = cursor.rowcount
-        cursor.execute("ALTER TABLE audit_logentry ENABLE ALWAYS TRIGGER history_is_append_only")
-    return count
+    return past_the_trigger(f"DELETE FROM audit_logentry WHERE {where}")
 
 
 def test_no_word_of_a_drop_excuses_what_was_not_due(old, forged_drop):
@@ -164,6 +166,13 @@ def test_no_word_of_a_drop_excuses_what_was_not_due(old, forged_drop):
     assert "drop_unfounded" in {kind for kind, _ in named}
 
 
+def test_a_drop_was_due_when_it_was_sealed_or_never(old):
+    drop = archiving.Drop("2015-03", ("session",), 3, 1)
+    its_years_end = datetime(2020, 3, 31, 15, tzinfo=UTC)
+    assert drop.was_due(its_years_end)
+    assert not drop.was_due(its_years_end - timedelta(seconds=1))
+
+
 def test_a_drop_excuses_neither_more_nor_fewer_entries_than_it_says(old, forged_drop):
     forged_drop("2015-03", ["session"], 2)
     assert delete("kind = 'session' AND \"timestamp\" < '2016-01-01' AND \"timestamp\" > '2015-01-01'") == 3
@@ -175,6 +184,35 @@ def test_a_drop_excuses_nothing_while_others_of_its_kind_are_there(old, forged_d
     forged_drop("2015-03", ["session"], 3)
     delete(f"id = {first.pk}")
     assert {f.kind for f in faults()} == {"drop_unfounded", "entry_missing"}
+
+
+def test_a_drop_that_was_changed_excuses_nothing(old, forged_drop):
+    forged_drop("2015-03", ["session"], 1)
+    said = LogEntry.objects.get(event="history.dropped").pk
+    past_the_trigger(
+        "UPDATE audit_logentry SET additional_data = jsonb_set(additional_data, '{count}', '3') "
+        f"WHERE id = {said}"
+    )
+    delete("kind = 'session' AND \"timestamp\" < '2016-01-01' AND \"timestamp\" > '2015-01-01'")
+    assert {f.kind for f in faults()} == {"entry_changed", "entry_missing"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "also"),
+    [
+        ("DELETE FROM audit_seal WHERE number = {number}", "leaf_beyond"),
+        ("UPDATE audit_seal SET signature = 'x' WHERE number = {number}", "seal_changed"),
+    ],
+)
+def test_a_drop_whose_seal_is_not_good_excuses_nothing(old, forged_drop, statement, also):
+    forged_drop("2015-03", ["session"], 3)
+    delete("kind = 'session' AND \"timestamp\" < '2016-01-01' AND \"timestamp\" > '2015-01-01'")
+    assert faults() == []
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE audit_seal DISABLE TRIGGER seal_is_append_only")
+        cursor.execute(statement.format(number=Seal.objects.first().number))
+        cursor.execute("ALTER TABLE audit_seal ENABLE ALWAYS TRIGGER seal_is_append_only")
+    assert {f.kind for f in faults()} == {also, "entry_missing"}
 
 
 def test_a_leaf_that_was_given_another_kind_excuses_nothing(old, tmp_path, settings):
@@ -215,10 +253,61 @@ def test_an_archive_with_one_line_twice_and_one_missing_drops_nothing(old, tmp_p
 def test_an_unsealed_or_changed_month_is_not_archived(old, tmp_path):
     due = archiving.what_is_due()[0]
     at = datetime(2014, 12, 20, tzinfo=UTC)
-    recording.decision("demo.loaded", detail={"customers": 1}, timestamp=at)
+    entry = recording.decision("demo.loaded", detail={"customers": 1}, timestamp=at)
     with pytest.raises(archiving.NotArchived, match="wait for their seal"):
         archiving.archive(due, tmp_path)
     assert list(tmp_path.iterdir()) == []
+    Unsealed.objects.all().delete()
+    with pytest.raises(archiving.NotArchived, match=f"{entry.pk} is in no seal"):
+        archiving.archive(due, tmp_path)
+    other = archiving.what_is_due()[1]
+    changed = LogEntry.objects.filter(timestamp__year=2015).first().pk
+    past_the_trigger(f"UPDATE audit_logentry SET actor_name = 'x' WHERE id = {changed}")
+    with pytest.raises(archiving.NotArchived, match=f"{changed} is not what was sealed"):
+        archiving.archive(other, tmp_path)
+    assert not [path for path in tmp_path.iterdir() if path.suffix != ".new"]
+
+
+def test_an_archive_is_the_same_each_time_and_never_over_another(old, tmp_path):
+    due = archiving.what_is_due()[0]
+    written, manifest = archiving.archive(due, tmp_path)
+    path = tmp_path / manifest["file"]
+    assert path.read_bytes()[4:8] == bytes(4), "the time of the making is not in it"
+    before = {one: one.read_bytes() for one in (path, written)}
+    with pytest.raises(FileExistsError):
+        archiving.archive(due, tmp_path)
+    assert {one: one.read_bytes() for one in tmp_path.iterdir()} == before
+
+
+def test_what_was_put_in_since_its_archiving_keeps_a_month(old, tmp_path):
+    due = archiving.what_is_due()[0]
+    written, _ = archiving.archive(due, tmp_path)
+    at = datetime(2014, 12, 20, tzinfo=UTC)
+    recording.decision("demo.loaded", detail={"customers": 1}, timestamp=at)
+    with pytest.raises(archiving.NotArchived, match="or others"):
+        archiving.drop(due, written)
+
+
+def test_what_says_that_a_month_was_dropped_is_never_dropped(old, tmp_path):
+    at = datetime(2015, 3, 20, tzinfo=UTC)
+    said = recording.decision("history.dropped", detail={"month": "2005-03", "kinds": []}, timestamp=at)
+    sealing.seal_what_waits()
+    due = archiving.what_is_due()[1]
+    written, manifest = archiving.archive(due, tmp_path)
+    assert archiving.drop(due, written) == manifest["entries"] == 23
+    assert LogEntry.objects.get(pk=said.pk).timestamp == at
+    assert archiving.what_is_due() == [archiving.Due(OLDER, ("decision", "session"))]
+    sealing.seal_what_waits()
+    assert faults() == []
+
+
+def test_a_drop_that_fails_in_the_middle_leaves_all_as_it_was(old, tmp_path, monkeypatch):
+    due = archiving.what_is_due()[0]
+    written, _ = archiving.archive(due, tmp_path)
+    monkeypatch.setattr(archiving, "_keep_the_others", lambda due: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        archiving.drop(due, written)
+    assert not LogEntry.objects.filter(event="history.dropped").exists()
 
 
 def test_the_command_says_what_is_due_archives_and_drops_only_when_told(old, tmp_path):

@@ -12,7 +12,7 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from access import tasks
-from access.errors import Unfit
+from access.errors import Denied, Unfit
 from audit import errands, exporting
 from audit.models import Errand, LogEntry, Piece
 from tests import world as worlds
@@ -84,6 +84,36 @@ def test_what_cannot_be_done_says_so_and_is_not_tried_for_ever(asked, error):
 
 
 @pytest.mark.django_db
+def test_what_its_asker_may_not_have_is_refused_and_written(world, asked):
+    def does(person, wanted, progress, write):
+        write(b"x")
+        raise Denied("history_not_yours", contract_id=world.contract.pk)
+
+    errand = asked(does)
+    errands.do_what_waits()
+    errand.refresh_from_db()
+    assert errand.failed == str(Denied("history_not_yours").sentence)
+    assert not Piece.objects.exists()
+    denial = LogEntry.objects.denials().get()
+    assert (denial.reason, denial.actor, denial.cid) == ("history_not_yours", world.auditor, errand.cid)
+
+
+@pytest.mark.django_db
+def test_what_was_given_up_meanwhile_stays_given_up(asked):
+    def does(person, wanted, progress, write):
+        Errand.objects.update(asked_at=timezone.now() - 2 * errands.KEPT, started_at=None)
+        errands.clear_away()
+        progress(1, 1)
+        return {"at": "last"}
+
+    errand = asked(does)
+    errands.do_what_waits()
+    errand.refresh_from_db()
+    assert errand.failed
+    assert (errand.outcome, errand.done) == (None, 0)
+
+
+@pytest.mark.django_db
 def test_a_trouble_of_the_database_is_tried_again(asked):
     troubles = [OperationalError("gone")]
 
@@ -150,17 +180,22 @@ def test_the_sweep_deletes_files_after_a_day_and_gives_up_what_has_no_end(world,
     errands.do_what_waits()
     fresh = asked()
     errands.clear_away()
+    fresh.refresh_from_db()
+    assert not fresh.finished_at
     assert errand.pieces.exists()
     long_ago = timezone.now() - errands.KEPT - timedelta(minutes=1)
     Errand.objects.filter(pk=errand.pk).update(finished_at=long_ago)
     Errand.objects.filter(pk=fresh.pk).update(asked_at=long_ago)
     running = asked()
     Errand.objects.filter(pk=running.pk).update(asked_at=long_ago, started_at=timezone.now())
+    stuck = asked()
+    Errand.objects.filter(pk=stuck.pk).update(asked_at=long_ago, started_at=long_ago)
     errands.clear_away()
     assert not errand.pieces.exists()
-    fresh.refresh_from_db()
-    running.refresh_from_db()
+    for one in (fresh, running, stuck):
+        one.refresh_from_db()
     assert fresh.failed
+    assert stuck.failed
     assert not running.finished_at
 
 
@@ -193,6 +228,11 @@ def test_one_worker_at_a_time_and_another_leaves_it_alone(committed_database, mo
     assert errands.do_what_waits() == 0
     other.close()
     wait_for(lambda: errands.do_what_waits() == 1, "the turn of a worker that is gone")
+    another = connection.copy()
+    with another.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [errands.DOING_ERRANDS])
+        assert cursor.fetchone()[0], "a turn ends with what waits"
+    another.close()
 
 
 SLOW = """

@@ -217,6 +217,16 @@ def test_who_may_no_longer_gets_no_further_piece(world, emergency, monkeypatch):
     assert not LogEntry.objects.filter(event="history.exported").exists()
 
 
+def test_nor_a_further_piece_of_a_sheet(world, emergency, monkeypatch):
+    monkeypatch.setattr(errands, "PIECE", 2000)
+    errand, _rows = workbook_of(world)
+    pieces = errands.take(world.auditor, errand)
+    next(pieces)
+    Person.objects.filter(pk=world.auditor.pk).update(is_active=False)
+    with pytest.raises(Denied):
+        next(pieces)
+
+
 def test_who_lost_a_contract_reads_no_further_line_of_it(world, emergency, monkeypatch):
     monkeypatch.setattr(exporting, "CHUNK", 1)
     pieces = exporting.begin(world.auditor, {"contract": world.contract.pk}, Format.JSONL).pieces()

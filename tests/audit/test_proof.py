@@ -6,13 +6,13 @@ The vectors (leaves, roots, paths) are those that the logs of RFC 6962 and 9162 
 import json
 import subprocess
 import sys
-from base64 import b64encode
+from base64 import b64decode, b64encode
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit import proof, signing
-from audit.models import SealedEntry
+from audit.models import Node, SealedEntry
 from audit.proof import NotProven, check_consistency, leaf_hash, node_hash, root_from_inclusion
 from audit.tree import HistoryTree, add_leaves
 
@@ -134,6 +134,8 @@ def test_a_leaf_is_not_taken_for_a_node_nor_a_node_for_a_leaf():
     left, right = leaf_hash(LEAVES[0]), leaf_hash(LEAVES[1])
     assert not is_included(leaf_hash(left + right), 0, 4, digests([N23]), ROOTS[8])
     assert leaf_hash(left + right) != node_hash(left, right)
+    # the second of two leaves as the only one, in a tree that says it has one
+    assert not is_included(right, 0, 1, [left], ROOTS[2])
     # a node offered as the only leaf of a smaller tree
     assert not is_included(node_hash(left, right), 0, 8, digests([N23, N47]), ROOTS[8])
 
@@ -171,8 +173,17 @@ def test_no_other_consistency_is_proven():
         assert not is_consistent(older, ROOTS[older], size, ROOTS[size], [*path, ROOTS[1]])
 
 
-def test_every_path_of_a_tree_over_several_kept_subtrees_is_proven(db):
+def test_the_path_of_larger_trees_says_nothing_of_smaller_ones():
+    fourth, fifth, sixth, seventh = (leaf_hash(leaf) for leaf in LEAVES[4:])
+    path = [sixth, seventh, node_hash(fourth, fifth), ROOTS[4]]
+    assert is_consistent(7, ROOTS[7], 8, ROOTS[8], path)
+    assert not is_consistent(3, ROOTS[7], 4, ROOTS[8], path), "too long"
+
+
+@pytest.mark.parametrize("fan", [256, 4])
+def test_every_path_of_a_tree_over_several_kept_subtrees_is_proven(db, monkeypatch, fan):
     """pymerkle's paths, drawn from what is stored, against the checking that the RFC gives."""
+    monkeypatch.setattr("audit.tree.FAN", fan)  # few leaves to a node make several levels of nodes
     size = 0
     for run in (1, 254, 3, 300, 255, 57):
         size = add_leaves(
@@ -185,6 +196,8 @@ def test_every_path_of_a_tree_over_several_kept_subtrees_is_proven(db):
     for older in (1, 2, 255, 256, 257, 511, 512, 513, 768, size - 1, size):
         check_consistency(older, tree.root(older), size, root, tree.consistency_path(older, size))
     assert SealedEntry.objects.count() == size == 870
+    widths = {fan**n for n in range(1, 10) if fan**n <= size}
+    assert set(Node.objects.values_list("width", flat=True)) == widths
 
 
 # The file, and the program that checks it on another machine
@@ -286,8 +299,36 @@ def position_far_out(file, key):
     file["entries"][0]["position"] = 2**70
 
 
-def position_is_true(file, key):
-    file["entries"][0]["position"] = True
+def number_is_true_and_signed(file, key):
+    file |= head_of(8, key, root=json.loads(file["head"])["root"], number=True)
+    file["consistency"] = []
+
+
+def number_is_a_fraction_and_signed(file, key):
+    file |= head_of(8, key, root=json.loads(file["head"])["root"], number=8.5)
+
+
+def start_after_the_end_and_signed(file, key):
+    file |= head_of(8, key, root=json.loads(file["head"])["root"], start=8)
+
+
+def older_head_is_the_newer_one(file, key):
+    older = file["consistency"][0]
+    older |= head_of(6, key, root=json.loads(older["head"])["root"], number=9)
+
+
+def signature_spelt_otherwise(file, key):
+    file["signature"] = f"!{file['signature']}"
+
+
+def entry_is_a_number(file, key):
+    file["entries"][0]["entry"] = 5
+
+
+def entry_is_no_json(file, key):
+    """The first of the vectors' leaves, of which there is nothing to read."""
+    file |= head_of(8, key)
+    file |= {"entries": [{"position": 0, "entry": "", "path": [L1, N23, N47]}], "consistency": []}
 
 
 def path_truncated(file, key):
@@ -340,7 +381,8 @@ def another_format(file, key):
         unsigned, no_signature_at_all, signed_by_another, signed_by_another_in_the_keys_name,
         signed_for_another_purpose, head_of_another_history, only_the_older_head_is_of_another_history,
         root_changed, entry_changed, entry_spelt_otherwise, position_moved, position_far_out,
-        position_is_true, path_truncated, path_swapped, path_too_long, path_of_half_digests,
+        number_is_true_and_signed, number_is_a_fraction_and_signed, start_after_the_end_and_signed,
+        older_head_is_the_newer_one, signature_spelt_otherwise, entry_is_a_number, entry_is_no_json, path_truncated, path_swapped, path_too_long, path_of_half_digests,
         size_doubled_and_signed, older_root_changed_and_signed, an_entry_twice, another_format,
         an_older_head_twice, nothing_but_a_head, path_in_capitals,
     ],
@@ -366,6 +408,24 @@ def test_what_can_be_read_two_ways_is_not_read(text):
         proof.read_json(text)
 
 
+def test_a_head_is_compared_with_all_that_was_published(key):
+    def line(**otherwise) -> str:
+        return json.dumps(head_of(8, key, **otherwise))
+
+    said = json.loads(line())
+    head = proof.check_head(said["head"], b64decode(said["signature"]), [key.public_key()])
+    strange = ["", "5", "{}", '{"head": 5}', '{"head": "[1]"}']
+    proof.check_published(head, [line(), line(log="another", made_at="2027"), *strange])
+    for lines, says in (
+        ([], "not among"),
+        (strange, "not among"),
+        ([line(log="another")], "not among"),
+        ([line(), line(made_at="2027")], "otherwise"),
+    ):
+        with pytest.raises(NotProven, match=says):
+            proof.check_published(head, lines)
+
+
 def test_the_program_needs_neither_django_nor_a_database(file_of, key, tmp_path):
     """On another machine: this one file, Python and `cryptography`."""
     (tmp_path / "proof.py").write_text(proof.__loader__.get_source(proof.__name__), encoding="utf-8")
@@ -387,6 +447,10 @@ def test_the_program_needs_neither_django_nor_a_database(file_of, key, tmp_path)
     assert '{"id": 5}' in good.stdout
     other = file_of | head_of(8, key, root=json.loads(file_of["head"])["root"], made_at="2027")
     assert run(other).returncode == 0
+    strange = run(
+        file_of | head_of(8, key, root=json.loads(file_of["head"])["root"], made_at="\x1b[2J\u202e")
+    )
+    assert "\\u001b[2J\\u202e (says its signer)" in strange.stdout, "a terminal obeys nothing of it"
     unlike = run(other, "--heads", "heads.jsonl")
     assert (unlike.returncode, "published otherwise" in unlike.stderr) == (1, True)
     with (tmp_path / "heads.jsonl").open("a") as published:

@@ -474,6 +474,8 @@ class TestWhoseItIs:
                 review.sign_off(person, one, "x")
             with pytest.raises(Denied, match="role"):
                 review.mark(person, one.entries.get(), "justified", "")
+            with pytest.raises(Denied, match="role"):
+                review.open_reviews_for(person, LogEntry.objects.first())
 
     def test_the_page_shows_no_entry_that_the_auditor_may_not_read(self, world, client_of):
         """A review without a contract is any auditor's; an entry under a contract in it is not."""
@@ -654,6 +656,26 @@ class TestMonths:
         page = client.get(reverse("portal:review", args=[one.pk])).content.decode()
         assert "Disclosures outside any open emergency" in page
         assert "Oct 2026" in page
+
+    def test_an_entry_is_offered_to_the_review_of_its_month_and_contract_alone(self, world, october):
+        contractors = self.disclosed(world, october)
+        operators = LogEntry.objects.disclosures().get(timestamp=october, actor=world.operator)
+        under_contract, without = self.open_on(date(2026, 11, 1))
+        starts_at, ends_at = months.span(self.LAST)
+        months.add(starts_at - DAY, ends_at)
+        moment = timedelta(microseconds=1)
+        for like, its_own in ((contractors, under_contract), (operators, without)):
+            for at, offered in (
+                (starts_at - moment, []),
+                (starts_at, [its_own]),
+                (ends_at - moment, [its_own]),
+                (ends_at, []),
+            ):
+                (entry,) = forge(like, timestamp=at)
+                assert list(review.open_reviews_for(world.auditor, entry)) == offered
+        signed_off(world, without)
+        (entry,) = forge(operators, timestamp=starts_at)
+        assert not review.open_reviews_for(world.auditor, entry), "it is signed off"
 
     def test_the_operators_is_any_auditors(self, world, october, stranger, client_of):
         self.disclosed(world, october)

@@ -3,9 +3,13 @@
 import json
 
 import pytest
+from django.db import connection
 
-from audit import errands, proof, sealing, signing
+from access.errors import Denied, Unfit
+from audit import errands, proof, proving, recording, sealing, signing, verifying
+from audit.forms import HistoryFilter
 from audit.models import Errand, LogEntry, Seal, Unsealed
+from tests.audit.past import past_the_trigger
 from tests.world import HANAKO
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +85,47 @@ def test_what_is_not_sealed_yet_or_too_much_is_said(auditor, monkeypatch):
     assert auditor.post("/history/99999999/proof/").status_code == 404
 
 
+def test_before_the_first_seal_nothing_is_proven(world):
+    with pytest.raises(Unfit):
+        proving.of_entry(world.auditor, LogEntry.objects.latest("pk").pk)
+
+
+def test_an_entry_whose_time_was_changed_is_not_proven(auditor, world):
+    """It is not where its leaf says: what the file would hold is not there."""
+    entry = LogEntry.objects.get(event="emergency.declared")
+    past_the_trigger('UPDATE audit_logentry SET "timestamp" = "timestamp" + interval \'1 us\'')
+    with pytest.raises(Unfit):
+        proving.of_entry(world.auditor, entry.pk)
+
+
+def test_a_seal_made_meanwhile_proves_nothing_yet(auditor, world):
+    """Between the question for the newest seal and that for the leaves."""
+    late = recording.decision("demo.loaded", detail={"customers": 1})
+    meanwhile = [sealing.seal_what_waits]
+
+    def asked(execute, sql, *rest):
+        answer = execute(sql, *rest)
+        while meanwhile and 'FROM "audit_seal"' in sql:
+            assert meanwhile.pop()()
+        return answer
+
+    with connection.execute_wrapper(asked), pytest.raises(Unfit):
+        proving.of_entry(world.auditor, late.pk)
+    assert not meanwhile
+
+
+def test_what_is_not_in_the_file_is_counted_in_it(auditor, world):
+    """What came after the newest seal."""
+    wanted = HistoryFilter(
+        {"emergency": world.emergency.pk, "kind": "decision"}, reader=world.auditor
+    ).filters()
+    whole = proving.of_filtered(world.auditor, wanted)
+    assert whole["left_out"] == 0
+    recording.decision("demo.loaded", emergency_id=world.emergency.pk, detail={"customers": 1})
+    more = proving.of_filtered(world.auditor, wanted)
+    assert (len(more["entries"]), more["left_out"]) == (len(whole["entries"]), 1)
+
+
 def test_two_seals_are_proven_to_continue_one_another(auditor):
     response = auditor.post("/seals/proof/", {"older": 1, "newer": 2})
     proven = checked(response)
@@ -137,6 +182,19 @@ def test_an_auditor_of_another_contract_proves_nothing_of_this_one(world, audito
     proven = checked(auditor.post(f"/history/proof/?emergency={world.emergency.pk}")).entries
     assert entry.pk not in {one["id"] for one in proven}
     assert all(one.get("contract_id") is None for one in proven)
+
+
+def test_the_rules_ask_who_it_is_too(world):
+    """Not the pages alone; and who asked for a verification may no longer when it is done."""
+    entry = LogEntry.objects.first()
+    for act in (
+        lambda: proving.of_filtered(world.supervisor, {}),
+        lambda: proving.of_entry(world.supervisor, entry.pk),
+        lambda: proving.of_seals(world.supervisor, 1, 2),
+        lambda: verifying.on_errand(world.supervisor, {}, print, print),
+    ):
+        with pytest.raises(Denied, match="role"):
+            act()
 
 
 @pytest.mark.parametrize("who", ["operator", "supervisor", "administrator", "retailer", "contractor"])

@@ -8,15 +8,25 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from datetime import datetime
 from stat import S_IMODE
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from django.conf import settings as django_settings
 from django.core import mail
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
-from audit import publishing, recording, sealing, signing, verifying
+from audit import canonical, months, publishing, recording, sealing, signing, verifying
 from audit.models import Head, LogEntry, Seal, SealedEntry, Unsealed
 from config import health
 from tests import world as worlds
@@ -74,6 +84,8 @@ def test_a_long_run_is_several_seals(world, monkeypatch):
     write(250)
     sealing.seal_what_waits()
     assert [s.count for s in Seal.objects.order_by("number")[:2]] == [100, 100]
+    in_order = SealedEntry.objects.order_by("position").values_list("entry_id", flat=True)
+    assert list(in_order) == sorted(in_order), "the lowest numbers first"
     each_is_in_exactly_one_seal()
 
 
@@ -129,14 +141,28 @@ def test_a_crash_in_the_middle_leaves_the_state_before(committed_database, monke
     each_is_in_exactly_one_seal()
 
 
+def pem(key, encryption=None) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption or NoEncryption())
+
+
 @pytest.mark.django_db
-@pytest.mark.parametrize("setting", ["", "/nowhere/key.pem", "garbage"])
-def test_without_its_key_nothing_is_sealed_and_the_portal_says_so(world, settings, tmp_path, setting):
-    if setting == "garbage":
-        (tmp_path / "key.pem").write_text("garbage")
-        setting = str(tmp_path / "key.pem")
-    settings.SEAL_KEY_FILE = setting
-    with pytest.raises(signing.NoKey, match="SEAL_KEY_FILE"):
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "SEAL_KEY_FILE is not set"),
+        ("nowhere", "SEAL_KEY_FILE=.*nowhere cannot be read"),
+        (b"garbage", "SEAL_KEY_FILE=.* cannot be read"),
+        (pem(Ed25519PrivateKey.generate(), BestAvailableEncryption(b"x")), "SEAL_KEY_FILE=.* cannot be read"),
+        (pem(X25519PrivateKey.generate()), "SEAL_KEY_FILE=.* no Ed25519 key"),
+    ],
+    ids=["not set", "nowhere", "garbage", "with a password", "of another kind"],
+)
+def test_without_its_key_nothing_is_sealed_and_the_portal_says_so(world, settings, tmp_path, content, says):
+    settings.SEAL_KEY_FILE = str(tmp_path / "nowhere") if content else ""
+    if isinstance(content, bytes):
+        settings.SEAL_KEY_FILE = str(tmp_path / "key.pem")
+        (tmp_path / "key.pem").write_bytes(content)
+    with pytest.raises(signing.NoKey, match=says):
         sealing.seal_what_waits()
     assert not Seal.objects.exists()
     assert health._seals_are_made(), "a moment's waiting is no fault"
@@ -165,6 +191,33 @@ def test_a_new_key_goes_on_where_the_old_one_ended(world, settings, tmp_path):
     assert kinds[0] == "seal_changed", "the old key is not trusted until it is named"
     settings.SEAL_PUBLIC_KEYS = [str(folder / "seal-key.pub.pem") for folder in (old, new)]
     assert verifying.verify().ok
+    (tmp_path / "other.pem").write_bytes(signing.public_pem(X25519PrivateKey.generate().public_key()))
+    for no_public_key in (tmp_path / "nowhere", new / "seal-key.pem", tmp_path / "other.pem"):
+        settings.SEAL_PUBLIC_KEYS = [str(no_public_key)]
+        with pytest.raises(signing.NoKey, match="SEAL_PUBLIC_KEYS"):
+            verifying.verify()
+
+
+@pytest.mark.django_db
+def test_the_form_that_is_sealed_stays_as_it_is_for_ever(world):
+    """To the byte: what was sealed in another form would be tampered with, all of it."""
+    at = datetime(2024, 3, 1, 9, tzinfo=ZoneInfo("Asia/Tokyo"))
+    months.add(at, at)
+    LogEntry(
+        id=1_000_000, kind="change", actor_name="高松 一郎", fields=["phone", "name"], timestamp=at, cid="c",
+        additional_data={"b": [1.5, None], "a": "é"}, changes={"name": ["旧", "新"]},
+    ).save()  # fmt: skip
+    (row,) = sealing.read_entries([(1_000_000, at)])
+    assert canonical.canonical(row).decode() == (
+        '{"action":3,"actor_name":"高松 一郎","actor_organization":"","actor_role":"","actor_username":"",'
+        '"additional_data":"{\\"a\\": \\"é\\", \\"b\\": [1.5, null]}","area_code":"","basis":"",'
+        '"changes":"{\\"name\\": [\\"旧\\", \\"新\\"]}","changes_text":"","cid":"c","event":"",'
+        '"fields":["phone","name"],"id":1000000,"kind":"change","object_pk":"","object_repr":"","reason":"",'
+        '"supply_point_number":"","timestamp":"2024-03-01T00:00:00.000000+00:00"}'
+    )
+    assert canonical.moment(at) == "2024-03-01T00:00:00.000000+00:00"
+    held = {field.column for field in LogEntry._meta.concrete_fields}
+    assert set(canonical.COLUMNS) == held, "every column is sealed"
 
 
 # Four writers, sealers that are killed
@@ -264,6 +317,43 @@ def test_heads_go_into_a_file_each_once_and_in_order(three_seals, settings, tmp_
 
 
 @pytest.mark.django_db
+def test_many_heads_go_in_several_turns(three_seals, settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(publishing, "BATCH", 2)
+    settings.SEAL_HEADS = [f"file://{tmp_path}/heads.jsonl"]
+    assert [publishing.send_heads() for _turn in range(3)] == [2, 1, 0]
+    assert [number for number, _ in publishing.read_lines(tmp_path / "heads.jsonl")] == [1, 2, 3]
+
+
+def test_one_at_a_time_sends_to_a_destination(committed_database, settings, tmp_path, monkeypatch):
+    worlds.build()
+    sealing.seal_what_waits()
+    settings.SEAL_HEADS = [f"file://{tmp_path}/{name}" for name in ("one", "other")]
+    with another_session() as session:
+        session.execute(
+            "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [publishing.PUBLISHING, settings.SEAL_HEADS[0]]
+        )
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '100ms'")
+        with pytest.raises(OperationalError, match="lock timeout"):
+            publishing.send_heads()
+        assert not (tmp_path / "one").exists()
+        settings.SEAL_HEADS = settings.SEAL_HEADS[1:]
+        assert publishing.send_heads() == 1, "another destination's turn is its own"
+
+    def sent(destination: str, seals: list[Seal]) -> None:
+        with another_session() as session:
+            session.execute("SET lock_timeout = '100ms'")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                session.execute(
+                    "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [publishing.PUBLISHING, destination]
+                )
+
+    monkeypatch.setitem(publishing.SENDERS, "file", sent)
+    settings.SEAL_HEADS = [f"file://{tmp_path}/one"]
+    assert publishing.send_heads() == 1, "its turn lasts until what was sent is noted"
+
+
+@pytest.mark.django_db
 def test_a_line_that_a_crash_broke_off_spoils_no_other(three_seals, settings, tmp_path):
     path = tmp_path / "heads.jsonl"
     path.write_text(publishing.line_of(three_seals[0])[:40])
@@ -282,6 +372,14 @@ def test_heads_go_to_syslog(three_seals, settings):
         publishing.send_heads()
         for seal in three_seals:
             assert publishing.line_of(seal) in collector.recv(65_535).decode()
+
+
+@pytest.mark.django_db
+def test_what_syslog_does_not_take_is_no_head_sent(three_seals, settings):
+    settings.SEAL_HEADS = ["syslog://255.255.255.255"]  # to everybody, which a socket refuses
+    with pytest.raises(OSError, match=r"\[Errno"):
+        publishing.send_heads()
+    assert not Head.objects.exists()
 
 
 @pytest.mark.django_db

@@ -3,14 +3,17 @@
 import json
 import os
 from copy import deepcopy
+from datetime import timedelta
 from io import StringIO
 
 import psycopg
 import pytest
+import time_machine
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.management import call_command
 from django.db import connection
 from django.test import override_settings
+from django.utils import timezone
 
 from audit import canonical, guards, publishing, recording, sealing, signing, verifying
 from audit.faults import Fault
@@ -99,7 +102,9 @@ def first_fault() -> tuple[str, dict]:
 
 def entry_at(place: str) -> SealedEntry:
     last = SealedEntry.objects.order_by("position").last().position
-    return SealedEntry.objects.get(position={"first": 0, "middle": last // 2, "last": last}[place])
+    ends = Seal.objects.get(number=2).size - 1
+    places = {"first": 0, "middle": last // 2, "end of a seal": ends, "last": last}
+    return SealedEntry.objects.get(position=places[place])
 
 
 def test_an_untouched_history_is_whole(sealed):
@@ -136,7 +141,10 @@ def test_an_entry_that_was_deleted_is_named(superuser, place):
     assert (kind, facts["entry"]) == ("entry_missing", leaf.entry_id)
 
 
-def test_an_entry_that_was_put_in_is_named(superuser):
+@pytest.mark.parametrize("is_noted", [False, True])
+def test_an_entry_that_was_put_in_is_named(superuser, is_noted):
+    if is_noted:  # as waiting, but with a time that is not the entry's
+        Unsealed.objects.create(entry_id=1_000_000, timestamp=timezone.now())
     superuser(
         "INSERT INTO audit_logentry SELECT (jsonb_populate_record(e, "
         "jsonb_build_object('id', 1000000, 'actor_name', 'x'))).* FROM audit_logentry e ORDER BY id LIMIT 1"
@@ -170,9 +178,10 @@ def test_one_number_twice_is_named_and_stops_no_sealing(sealed):
         )
     recording.decision("demo.loaded", detail={"customers": 1})
     assert sealing.seal_what_waits() == 1
-    Unsealed.objects.all().delete()
-    (fault,) = faults()
-    assert (fault.kind, fault.facts["entry"]) == ("entry_inserted", first.pk)
+    for _noted_or_not in range(2):
+        (fault,) = faults()
+        assert (fault.kind, fault.facts["entry"]) == ("entry_inserted", first.pk)
+        Unsealed.objects.all().delete()
 
 
 def test_two_entries_that_were_swapped_are_named(superuser):
@@ -206,13 +215,14 @@ def test_an_entry_changed_together_with_its_leaf_is_narrowed_down(superuser):
     assert found["node_differs"]["start"] <= leaf.position <= found["node_differs"]["end"]
 
 
-@pytest.mark.parametrize("place", ["first", "middle", "last"])
+@pytest.mark.parametrize("place", ["first", "middle", "end of a seal", "last"])
 def test_a_leaf_that_is_gone_with_its_entry_is_named(superuser, place):
     leaf = entry_at(place)
     superuser(f"DELETE FROM audit_logentry WHERE id = {leaf.entry_id}")
     superuser(f"DELETE FROM audit_sealedentry WHERE position = {leaf.position}")
-    kind, facts = first_fault()
-    assert (kind, facts["position"]) == ("leaf_missing", leaf.position)
+    found = [(fault.kind, fault.facts.get("position")) for fault in faults()]
+    assert found[0] == ("leaf_missing", leaf.position)
+    assert {kind for kind, _ in found[1:]} <= {"node_differs"}, "no seal is said to differ for it"
 
 
 @pytest.mark.parametrize("number", [1, 3, 5])
@@ -222,8 +232,17 @@ def test_a_seal_that_is_gone_is_named(superuser, number, settings):
     kinds = {fault.kind for fault in faults()}
     assert "seal_unpublished" in kinds
     settings.SEAL_HEADS = []  # and without what was published:
-    named = {(fault.kind, fault.facts.get("seal")) for fault in faults()}
-    assert ("seal_missing", number) in named if number < 5 else "leaf_beyond" in {kind for kind, _ in named}
+    named = [(fault.kind, fault.facts.get("seal")) for fault in faults()]
+    assert named == [("seal_missing", number) if number < 5 else ("leaf_beyond", None)]
+
+
+def test_a_seal_with_a_number_far_away_is_named(superuser, settings):
+    """However far: the verifier names the first that are missing, and ends."""
+    settings.SEAL_HEADS = []
+    superuser("DELETE FROM audit_head")
+    superuser("UPDATE audit_seal SET number = %s WHERE number = 5", 2**62)
+    kind, facts = first_fault()
+    assert (kind, facts["seal"]) == ("seal_missing", 5)
 
 
 @pytest.mark.parametrize("number", [1, 3, 5])
@@ -231,12 +250,23 @@ def test_a_seal_that_says_something_else_is_named(superuser, number):
     head = json.loads(Seal.objects.get(number=number).head)
     head["root"] = "00" * 32
     superuser("UPDATE audit_seal SET head = %s WHERE number = %s", json.dumps(head), number)
-    kind, facts = first_fault()
-    assert (kind, facts["seal"]) == ("seal_changed", number)
+    found = [(fault.kind, fault.facts["seal"]) for fault in faults()]
+    assert found == [("seal_changed", number), ("seal_unpublished", number)]
 
 
-def resign(superuser, key: Ed25519PrivateKey) -> None:
-    """Signs all seals anew, over the tree as it stands now: what somebody with a key could do."""
+@pytest.mark.parametrize(
+    "column", ["made_at = made_at + interval '1 day'", "key_id = 'x'", "start = start + 1"]
+)
+def test_a_seal_whose_columns_say_something_else_is_named(superuser, column):
+    superuser(f"UPDATE audit_seal SET {column} WHERE number = 3")
+    assert [(fault.kind, fault.facts["seal"]) for fault in faults()] == [("seal_changed", 3)]
+
+
+def resign(superuser, key: Ed25519PrivateKey, **third) -> None:
+    """Signs all seals anew, over the tree as it stands now: what somebody with a key could do.
+
+    third: what the third says otherwise.
+    """
     before = None
     for seal in Seal.objects.order_by("number"):
         said = json.loads(seal.head)
@@ -244,11 +274,11 @@ def resign(superuser, key: Ed25519PrivateKey) -> None:
             "key": key_id(key.public_key()),
             "root": sealing.HistoryTree().root(seal.size).hex(),
             "previous": sealing.sha256(before.encode()).hexdigest() if before else "",
-        }
+        } | (third if seal.number == 3 else {})
         before = json.dumps(said, separators=(",", ":"))
         superuser(
-            "UPDATE audit_seal SET head = %s, signature = %s, key_id = %s WHERE number = %s",
-            before, key.sign(SIGNED + before.encode()), said["key"], seal.number,
+            "UPDATE audit_seal SET head = %s, signature = %s, key_id = %s, start = %s WHERE number = %s",
+            before, key.sign(SIGNED + before.encode()), said["key"], said["start"], seal.number,
         )  # fmt: skip
 
 
@@ -258,6 +288,15 @@ def test_a_history_sealed_anew_with_another_key_is_named(superuser, settings):
     kind, facts = first_fault()
     assert (kind, facts["seal"]) == ("seal_changed", 1)
     assert "not trusted" in facts["why"]
+
+
+@pytest.mark.parametrize("otherwise", [{"previous": "00" * 32}, {"start": 1}, {"log": "another"}])
+def test_a_seal_that_does_not_follow_the_one_before_is_named(superuser, settings, otherwise):
+    """Though it is signed: seals that were taken from two histories, or of which some were left out."""
+    settings.SEAL_HEADS = []
+    resign(superuser, signing.signing_key(), **otherwise)
+    kind, facts = first_fault()
+    assert (kind, facts["seal"]) == ("seal_changed", 3)
 
 
 def test_the_keys_owner_cannot_rewrite_what_was_published(superuser, settings):
@@ -361,6 +400,20 @@ def test_what_would_show_the_pages_another_history_is_named(sealed):
     assert named() == {("table_changed", "audit_seal")}
 
 
+def test_a_view_in_a_tables_place_is_named(sealed):
+    as_owner(
+        "ALTER TABLE audit_node RENAME TO elsewhere", "CREATE VIEW audit_node AS SELECT * FROM elsewhere",
+    )  # fmt: skip
+    found = {(f.kind, f.facts["table"]): f.facts.get("why") for f in faults()}
+    assert found["table_changed", "audit_node"] == "it is no table"
+
+
+def test_a_month_in_another_schema_is_named(sealed):
+    month = f"audit_logentry_{timezone.localtime():%Y_%m}"
+    as_owner("CREATE SCHEMA elsewhere", f"ALTER TABLE {month} SET SCHEMA elsewhere")
+    assert named() == {("table_changed", month)}
+
+
 def test_a_trigger_of_nobodys_is_named(sealed):
     as_owner(
         "CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
@@ -369,14 +422,24 @@ def test_a_trigger_of_nobodys_is_named(sealed):
     assert named() == {("table_changed", "audit_unsealed")}
 
 
-def test_a_trigger_that_refuses_only_sometimes_is_named(sealed):
+@pytest.mark.parametrize(
+    ("trigger", "table", "when"),
+    [
+        ("seal_is_append_only", "audit_seal", "BEFORE UPDATE OR DELETE {} FOR EACH ROW WHEN (false)"),
+        ("seal_is_append_only", "audit_seal", "BEFORE UPDATE OF number OR DELETE {} FOR EACH ROW"),
+        ("seal_is_append_only", "audit_seal", "BEFORE DELETE {} FOR EACH ROW"),
+        ("seal_is_never_emptied", "audit_seal", "BEFORE DELETE {} FOR EACH STATEMENT"),
+        ("entries_are_sealed", "audit_logentry", "AFTER TRUNCATE {} FOR EACH STATEMENT"),
+    ],
+)
+def test_a_trigger_that_works_only_sometimes_is_named(sealed, trigger, table, when):
+    function = "audit_note_for_sealing" if trigger == "entries_are_sealed" else "audit_history_is_append_only"
     as_owner(
-        "DROP TRIGGER seal_is_append_only ON audit_seal",
-        "CREATE TRIGGER seal_is_append_only BEFORE UPDATE OR DELETE ON audit_seal FOR EACH ROW WHEN (false) "
-        "EXECUTE FUNCTION audit_history_is_append_only()",
-        "ALTER TABLE audit_seal ENABLE ALWAYS TRIGGER seal_is_append_only",
+        f"DROP TRIGGER {trigger} ON {table}",
+        f"CREATE TRIGGER {trigger} {when.format(f'ON {table}')} EXECUTE FUNCTION {function}()",
+        f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}",
     )
-    assert named() == {("trigger_missing", "audit_seal")}
+    assert named() == {("trigger_missing", table)}
 
 
 def test_a_twin_of_an_entry_is_named(superuser):
@@ -407,6 +470,27 @@ def test_an_entry_of_a_time_to_come_is_named_and_never_sealed(sealed):
     assert sealing.seal_what_waits() == 1, "the odd ones keep nothing else waiting"
     assert SealedEntry.objects.filter(entry_id=entry.pk).exists()
     assert named() >= {("entry_postdated", 1_000_000), ("entry_postdated", 1_000_001)}
+
+
+def test_an_entry_of_a_time_to_come_that_was_sealed_is_named(sealed, monkeypatch):
+    """By a sealer that is not ours: this one leaves it."""
+    monkeypatch.setattr(sealing, "SOON", timedelta(days=90))
+    at = timezone.now() + timedelta(days=60)
+    entry = recording.decision("demo.loaded", detail={"customers": 1}, timestamp=at)
+    assert sealing.seal_what_waits() == 1
+    assert named() == {("entry_postdated", entry.pk)}
+
+
+def test_an_entry_of_a_time_that_no_calendar_has_stops_no_sealing(sealed):
+    as_owner(
+        "SELECT audit_add_month('0044-03-15 BC')",
+        "INSERT INTO audit_logentry SELECT (jsonb_populate_record(e, jsonb_build_object("
+        "'id', 1000000, 'timestamp', '0044-03-15 BC'))).* FROM audit_logentry e "
+        f"WHERE id = {entry_at('first').entry_id}",
+    )
+    recording.decision("demo.loaded", detail={"customers": 1})
+    assert sealing.seal_what_waits() == 1
+    assert named() == {("entry_unsealed", 1_000_000)}
 
 
 def test_rows_without_an_entry_stop_no_sealing(sealed):
@@ -441,6 +525,29 @@ def test_a_seal_made_meanwhile_is_no_tampering(sealed, monkeypatch):
     assert outcome.ok, outcome.faults
 
 
+def test_a_seal_made_between_two_questions_is_no_tampering(sealed):
+    """After the last leaf was asked for, and before the last seal is."""
+    meanwhile = [sealing.seal_what_waits, lambda: recording.decision("demo.loaded", detail={"customers": 1})]
+
+    def asked(execute, sql, *rest):
+        answer = execute(sql, *rest)
+        while meanwhile and "audit_sealedentry" in sql:
+            meanwhile.pop()()
+        return answer
+
+    with connection.execute_wrapper(asked):
+        outcome = verifying.verify()
+    assert outcome.ok, outcome.faults
+    assert (outcome.last_seal, meanwhile) == (6, [])
+
+
+def test_heads_that_are_long_not_sent_are_named(sealed, settings):
+    settings.SEAL_HEADS = [f"{settings.SEAL_HEADS[0]}.gone"]
+    assert verifying.verify().ok
+    with time_machine.travel(Seal.objects.get(number=1).made_at + 2 * sealing.LATE):
+        assert [(f.kind, f.facts["seal"]) for f in faults()] == [("head_missing", 1)]
+
+
 def test_heads_that_are_noted_and_not_sent_are_named(sealed, settings):
     recording.decision("demo.loaded", detail={"customers": 1})
     sealing.seal_what_waits()
@@ -472,19 +579,18 @@ def test_no_two_entries_have_one_form(sealed, superuser, before, after):
 
 
 def test_only_what_was_sealed_since_is_computed_again(superuser):
-    third = Seal.objects.get(number=3)
-    outcome = verifying.verify(since=third.made_at)
+    fourth = Seal.objects.get(number=4)
+    outcome = verifying.verify(since=fourth.made_at)
     assert outcome.ok, outcome.faults
     assert (outcome.seals, outcome.entries) == (
-        3,
-        SealedEntry.objects.filter(position__gte=third.start).count(),
+        2,
+        SealedEntry.objects.filter(position__gte=fourth.start).count(),
     )
     superuser("UPDATE audit_logentry SET actor_name = 'x' WHERE id = %s", entry_at("first").entry_id)
-    assert verifying.verify(since=third.made_at).ok
-    superuser("UPDATE audit_sealedentry SET digest = %s WHERE position = 0", b"x" * 32)
-    superuser("UPDATE audit_node SET digest = %s WHERE start = 0", b"x" * 32)
-    kinds = [fault.kind for fault in verifying.verify(since=third.made_at).faults]
-    assert kinds[0] == "root_differs", "what came before has to give the root that was signed"
+    assert verifying.verify(since=fourth.made_at).ok
+    superuser("UPDATE audit_node SET digest = %s WHERE start = 0", b"x" * 32)  # a root is made of nodes
+    first = verifying.verify(since=fourth.made_at).faults[0]
+    assert (first.kind, first.facts["seal"]) == ("root_differs", 3), "what came before gives the root of then"
 
 
 def test_the_command_ends_with_0_only_if_all_is_well(superuser):
