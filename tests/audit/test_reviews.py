@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import IntegrityError
 from django.urls import reverse
 from django.utils import translation
 
@@ -617,6 +618,13 @@ class TestMonths:
         self.disclosed(world, october)
         assert [one.period for one in self.open_on(later) if one.period == self.LAST] == [self.LAST] * opened
         assert list(review._of_months(later)) == []
+
+    def test_what_cannot_be_opened_says_so(self, world):
+        """Only that another worker was quicker is nothing to say."""
+        starts_at, ends_at = months.span(self.LAST)
+        of_no_month = Review(kind="period", period=date(2026, 10, 2), starts_at=starts_at, ends_at=ends_at)
+        with pytest.raises(IntegrityError, match="review_month_is_its_first_day"):
+            review._open([of_no_month])
 
     def test_nothing_happened_nothing_to_review(self, world, october):
         assert self.open_on(date(2026, 11, 1)) == []
