@@ -442,6 +442,7 @@ class TestWhoseItIs:
         one = Review.objects.get(emergency_id=emergency.pk)
         assert not review.for_auditor(stranger).exists()
         for act in (
+            lambda: review.read(stranger, one),
             lambda: review.sign_off(stranger, one, "x"),
             lambda: review.reopen(stranger, one, "x"),
             lambda: review.add(stranger, one, LogEntry.objects.first()),
