@@ -630,6 +630,19 @@ class TestMonths:
     def test_nothing_happened_nothing_to_review(self, world, october):
         assert self.open_on(date(2026, 11, 1)) == []
 
+    def test_a_disclosure_alone_makes_a_month_to_review_the_latest_first(self, world, october):
+        emergency = world.declare()
+        months.add(october - 30 * DAY, october)
+        given = LogEntry.objects.filter(event="grant.given").first()
+        forge(given, timestamp=october)
+        forge(given, timestamp=october, actor_role="operator", contract_id=None)
+        assert list(review._of_months(date(2026, 11, 1))) == []
+        reading.open_customer(world.contractor, world.customers[HANAKO].pk, call_of(world, emergency))
+        for at in (october - 30 * DAY, october):
+            forge(LogEntry.objects.disclosures().earliest("pk"), timestamp=at)
+        due = [(one.period.month, one.contract_id) for one in review._of_months(date(2026, 11, 1))]
+        assert due == [(10, world.contract.pk), (9, world.contract.pk)], "and none of the operators"
+
     @pytest.mark.parametrize(("seconds", "month"), [(-1, 9), (0, 10)])
     def test_a_month_is_japans(self, world, seconds, month):
         first = datetime(2026, 10, 1, tzinfo=JAPAN)
