@@ -5,14 +5,14 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Max
 from django.test import Client
 from django.urls import reverse
 
 from access import accounts, inquiries, lifecycle, rosters, suspension
 from access.clock import database_now
-from access.errors import Denied
+from access.errors import AlreadyDone, Denied
 from access.granting import revoke
 from access.models import DelegationContract, Emergency, Grant, Inquiry, Person, Request, RosterEntry
 from access.reconcile import reconcile
@@ -22,6 +22,7 @@ from audit.review import open_what_is_due
 from customers import reading
 from customers.models import Customer
 from tests import world as worlds
+from tests.journeys.conftest import wait_for
 from tests.world import HANAKO, MARUGAME, TAKAMATSU
 
 #: Lookups that are tried at least, over all rounds of a way to end.
@@ -278,13 +279,34 @@ def test_two_auditors_sign_a_review_off_at_the_same_moment(world):
 
 
 def test_two_auditors_open_a_review_again_at_the_same_moment(world):
+    """The second asks while the first is at it, and waits to see what becomes of that."""
     one, entry, second = reviewed(world)
     review.mark(world.auditor, entry, "justified", "")
     review.sign_off(world.auditor, one, "問題なし")
-    path = reverse("portal:reopen_review", args=[one.pk])
-    said = words(clicks([world.auditor, second], path, because="新しい申告"))
-    assert "The review is open again." in said
-    assert "This review is open already." in said
+    told = []
+
+    def again() -> None:
+        try:
+            review.reopen(second, one, "新しい申告")
+        except Exception as error:
+            told.append(type(error))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=again)
+    with transaction.atomic(), connection.cursor() as cursor:
+        review.reopen(world.auditor, one, "新しい申告")
+        thread.start()
+
+        def waits() -> bool:
+            cursor.execute(
+                "SELECT EXISTS (SELECT FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid)))"
+            )
+            return cursor.fetchone()[0]
+
+        wait_for(waits, "the second to wait for the first")
+    thread.join(60)
+    assert told == [AlreadyDone]
     assert LogEntry.objects.filter(event="review.reopened").count() == 1
 
 

@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import translation
@@ -454,6 +454,7 @@ class TestWhoseItIs:
         one = Review.objects.get(emergency_id=emergency.pk)
         assert not review.for_auditor(stranger).exists()
         for act in (
+            lambda: review.read(stranger, one),
             lambda: review.sign_off(stranger, one, "x"),
             lambda: review.reopen(stranger, one, "x"),
             lambda: review.add(stranger, one, LogEntry.objects.first()),
@@ -631,8 +632,28 @@ class TestMonths:
         assert [one.period for one in self.open_on(later) if one.period == self.LAST] == [self.LAST] * opened
         assert list(review._of_months(later)) == []
 
+    def test_what_cannot_be_opened_says_so(self, world):
+        """Only that another worker was quicker is nothing to say."""
+        starts_at, ends_at = months.span(self.LAST)
+        of_no_month = Review(kind="period", period=date(2026, 10, 2), starts_at=starts_at, ends_at=ends_at)
+        with pytest.raises(IntegrityError, match="review_month_is_its_first_day"):
+            review._open([of_no_month])
+
     def test_nothing_happened_nothing_to_review(self, world, october):
         assert self.open_on(date(2026, 11, 1)) == []
+
+    def test_a_disclosure_alone_makes_a_month_to_review_the_latest_first(self, world, october):
+        emergency = world.declare()
+        months.add(october - 30 * DAY, october)
+        given = LogEntry.objects.filter(event="grant.given").first()
+        forge(given, timestamp=october)
+        forge(given, timestamp=october, actor_role="operator", contract_id=None)
+        assert list(review._of_months(date(2026, 11, 1))) == []
+        reading.open_customer(world.contractor, world.customers[HANAKO].pk, call_of(world, emergency))
+        for at in (october - 30 * DAY, october):
+            forge(LogEntry.objects.disclosures().earliest("pk"), timestamp=at)
+        due = [(one.period.month, one.contract_id) for one in review._of_months(date(2026, 11, 1))]
+        assert due == [(10, world.contract.pk), (9, world.contract.pk)], "and none of the operators"
 
     @pytest.mark.parametrize(("seconds", "month"), [(-1, 9), (0, 10)])
     def test_a_month_is_japans(self, world, seconds, month):
