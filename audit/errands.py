@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -92,18 +93,19 @@ def clear_away() -> None:
     """Deletes files after a day, and gives up what found no end in a day; the sweep's step."""
     over = Now() - KEPT
     Piece.objects.filter(errand__finished_at__lt=over).delete()
-    given_up = Errand.objects.filter(
+    without_end = Errand.objects.filter(
         Q(started_at=None) | Q(started_at__lt=over), finished_at=None, asked_at__lt=over
     )
-    given_up.update(finished_at=Now(), failed=_("This found no end within a day, and was given up."))
+    for errand in without_end:
+        with _in_its_language(errand):
+            _fail(errand, _("This found no end within a day, and was given up."))
 
 
 def _do(errand: Errand) -> None:
     person = Person.objects.select_related("organization").get(pk=errand.asked_by_id)
-    language = errand.wanted.get("language", "ja")
     with (
         acting.as_acting(acting.Acting(who=lambda: person, cid=errand.cid)),
-        translation.override(language),
+        _in_its_language(errand),
     ):
         if errand.tries >= TRIES:  # its worker died each time
             _fail(errand, _given_up())
@@ -130,6 +132,11 @@ def _do(errand: Errand) -> None:
             _fail(errand, _("This failed for a reason that the portal's log holds. Ask for it again."))
         else:
             _note(errand, finished_at=Now(), outcome=outcome)
+
+
+def _in_its_language(errand: Errand) -> translation.override:
+    """Speaks, within the block, as who asked for the errand reads."""
+    return translation.override(errand.wanted.get("language", settings.LANGUAGE_CODE))
 
 
 def _given_up() -> str:

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection, connections
 from django.test import Client
 from django.test.utils import setup_databases, teardown_databases
+from django.utils import translation
 
 from tests import world as worlds
 
@@ -26,6 +27,12 @@ def django_db_setup(django_test_environment, django_db_modify_db_settings, djang
 def heads_stay_here(settings):
     """Each test's history is its own: no head of it goes where another's are."""
     settings.SEAL_HEADS = []
+
+
+@pytest.fixture(autouse=True)
+def the_first_language():
+    """Each test begins in Japanese: what a request activates would outlive it in this process."""
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)

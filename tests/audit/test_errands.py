@@ -27,13 +27,13 @@ def asked(world, monkeypatch):
     """What the errand of this test's kind did, and a way to ask for one."""
     seen = []
 
-    def ask(does=lambda person, wanted, progress, write: {}) -> Errand:
+    def ask(does=lambda person, wanted, progress, write: {}, **wanted) -> Errand:
         def done(person, wanted, progress, write):
             seen.append(wanted)
             return does(person, wanted, progress, write)
 
         monkeypatch.setitem(errands.KINDS, VERIFY, done)
-        return errands.ask(VERIFY, world.auditor, {"n": Errand.objects.count()})
+        return errands.ask(VERIFY, world.auditor, {"n": Errand.objects.count(), **wanted})
 
     ask.seen = seen
     return ask
@@ -111,6 +111,16 @@ def test_what_was_given_up_meanwhile_stays_given_up(asked):
     errand.refresh_from_db()
     assert errand.failed
     assert (errand.outcome, errand.done) == (None, 0)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("language", "word"), [("en", "within a day"), ("ja", "1日")])
+def test_who_asked_reads_in_their_language_that_it_was_given_up(asked, language, word):
+    errand = asked(language=language)
+    Errand.objects.update(asked_at=timezone.now() - 2 * errands.KEPT)
+    errands.clear_away()
+    errand.refresh_from_db()
+    assert word in errand.failed
 
 
 @pytest.mark.django_db
