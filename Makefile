@@ -26,7 +26,7 @@ clean-demo: ## Forget the demo's data
 
 test: ## Run the tests (ARGS="-k grants -x" make test)
 	$(BOOTSTRAP) --dev
-	@$(PYTHON) -m config.embedded test $(PYTHON) -m pytest -n 2 $(ARGS)
+	@$(PYTHON) -m config.embedded test $(PYTHON) -m pytest -n 2 --maxschedchunk 1 $(ARGS)
 
 soak: ## Let the machine of tests/access/test_machine.py run (MINUTES=30 make soak)
 	$(BOOTSTRAP) --dev

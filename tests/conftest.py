@@ -13,6 +13,12 @@ from django.utils import translation
 from tests import world as worlds
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """After the order is drawn."""
+    items.sort(key=lambda item: "long" not in item.keywords)
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment, django_db_modify_db_settings, django_db_blocker):
     """The migrated database, whichever tests run: pytest-django's own makes none for journeys alone."""

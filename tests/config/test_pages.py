@@ -85,18 +85,5 @@ def test_everybody_has_a_first_page(world, client_of, role):
     assert response["Cache-Control"] == "no-store, private"
 
 
-@pytest.mark.parametrize("language", ["ja", "en"])
-@pytest.mark.parametrize("role", ROLE_NAMES)
-def test_the_pages_of_a_role_render_in_both_languages(world, client_of, role, language):
-    world.declare()
-    client = client_of(world.people[role])
-    client.cookies["portal_language"] = language
-    for name in url_names():
-        response = client.get(address(name, world))
-        assert response.status_code in (200, 204, 302, 403, 404, 405, 503), name
-        if response.status_code == 200 and response["Content-Type"].startswith("text/html"):
-            assert f'<html lang="{language}">' in response.content.decode(), name
-
-
 def test_there_is_a_role_for_everybody_and_a_description_for_every_role():
     assert {role.role for role in ROLES} == set(Role) - {Role.SYSTEM}

@@ -144,6 +144,7 @@ def end_before_the_worker_reconciles(emergency: Emergency, by: Person) -> None:
         lifecycle.end(emergency, by)
 
 
+@pytest.mark.long
 def test_a_worker_killed_in_the_middle_of_an_ending_of_5000_grants(portal):
     add_contractors(portal.world, 5000, signed_in=1000)
     emergency = portal.world.declare()
@@ -191,6 +192,7 @@ def end_through_the_form(supervisor: Visitor, emergency: Emergency) -> None:
     assert not Emergency.objects.open().exists()
 
 
+@pytest.mark.long
 def test_redis_stopped_before_during_and_after_an_ending(portal, servers):
     supervisor = Visitor(portal, "supervisor")
     servers.stop("Redis")
