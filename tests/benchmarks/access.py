@@ -42,6 +42,8 @@ DECISIONS = 40 if QUICK else 200
 #: How many read at once, to slices of time: more where a goal hangs on it, for the machine is noisy.
 READERS = {1: 2, 2: 2, 4: 6} if QUICK else {1: 7, 2: 7, 4: 25}
 SLICE_SECONDS = 0.5
+#: People who open customers one after another, and how often each: who goes on without a pause is slowed.
+ASKING, EACH = 200, 150
 ENDINGS = 18 if QUICK else 120
 
 PEOPLE = """
@@ -168,6 +170,7 @@ def build_scene() -> Scene:
     for size in ROUNDS:
         contract = DelegationContract.objects.get(pk=small.contract.pk)
         contract.pk, contract.title = None, f"{size:,}名の業務委託契約"
+        contract.slow_after, contract.stop_after = EACH + 1, 2 * EACH
         contract.save(force_insert=True)
         assign_perm(policy.GRANT_UNDER, supervisors, contract)
         run_sql(ROSTER, contract=contract.pk, by=small.supervisor.pk, size=size)
@@ -267,7 +270,7 @@ def leave_open(scene: Scene) -> tuple[Emergency, list[Person]]:
     emergency = scene.declare()
     scene.plainly(*PLAIN_GRANTING, size=LARGEST, emergency=emergency)
     contract = scene.contracts[LARGEST]
-    entries = contract.roster.order_by("pk").select_related("person__organization")[: 1 + max(READERS)]
+    entries = contract.roster.order_by("pk").select_related("person__organization")[:ASKING]
     for _ in range(9):
         other = scene.declare()
         Grant.objects.create(
@@ -322,11 +325,12 @@ def without_turnstile() -> Any:
 
 @dataclass
 class Readers:
-    """Threads with a connection each, which open customers as fast as they can."""
+    """Threads with a connection each, which open customers as fast as they can, as one person after another."""
 
     pool: ThreadPoolExecutor
-    asking: list[tuple[Person, Inquiry]]
+    asking: Iterator[tuple[Person, Inquiry]]
     customers: list[int]
+    turns: dict[int, Iterator[tuple[Person, Inquiry]]] = field(default_factory=dict)
 
     def rate(self, how_many: int) -> float:
         """Readings a second, all together, over one slice of time."""
@@ -336,15 +340,22 @@ class Readers:
 
     def read(self, reader: int, enough: Callable[[], bool]) -> float:
         """One reader's readings a second, until it is enough, over a connection of the thread's own."""
-        person, inquiry = self.asking[reader]
+        turns = self.turns.setdefault(reader, self._turns())
         connection.ensure_connection()
         begun, done = time.perf_counter(), 0
-        while not enough():
-            open_customer(person, self.customers[(reader * 251 + done) % len(self.customers)], inquiry)
-            done += 1
-        rate = done / (time.perf_counter() - begun)
-        connections.close_all()  # one left open would keep the database from being dropped
-        return rate
+        try:
+            while not enough():
+                person, inquiry = next(turns)
+                open_customer(person, self.customers[(reader * 251 + done) % len(self.customers)], inquiry)
+                done += 1
+            return done / (time.perf_counter() - begun)
+        finally:
+            connections.close_all()  # one left open would keep the database from being dropped
+
+    def _turns(self) -> Iterator[tuple[Person, Inquiry]]:
+        """Whoever asks next, EACH times."""
+        while True:
+            yield from [next(self.asking)] * EACH
 
     def waits_of_endings(self, how_many: int) -> list[float]:
         """How long, in ms, each of some endings waited until no reading was under way; all readers read."""
@@ -364,7 +375,7 @@ class Readers:
 
 def bench_reading(scene: Scene, emergency: Emergency, people: list[Person]) -> Iterator[Line]:
     """Readers beside one another, and an ending among them; the floor is the same without the turnstile."""
-    asking = [(person, take_inquiry(person, emergency)) for person in people[1:]]
+    asking = iter([(person, take_inquiry(person, emergency)) for person in people[1:]])
     with ThreadPoolExecutor(max(READERS)) as pool:
         readers = Readers(pool, asking, scene.customers)
         readers.rate(max(READERS))  # the roles' permissions are read, and kept with the persons
