@@ -430,7 +430,7 @@ def run(examples: int) -> None:
 def test_no_disclosure_outside_a_live_grant_whatever_happens():
     ends = time.monotonic() + 60 * float(os.environ.get("SOAK_MINUTES", "0"))
     while STEPS < 2000:
-        run(examples=7)
+        run(examples=7)  # some 360 steps, so that it ends soon after
     while time.monotonic() < ends:
         run(examples=50)
         print(f"{STEPS} steps")

@@ -27,13 +27,13 @@ def asked(world, monkeypatch):
     """What the errand of this test's kind did, and a way to ask for one."""
     seen = []
 
-    def ask(does=lambda person, wanted, progress, write: {}, **wanted) -> Errand:
+    def ask(does=lambda person, wanted, progress, write: {}, **more) -> Errand:
         def done(person, wanted, progress, write):
             seen.append(wanted)
             return does(person, wanted, progress, write)
 
         monkeypatch.setitem(errands.KINDS, VERIFY, done)
-        return errands.ask(VERIFY, world.auditor, {"n": Errand.objects.count(), **wanted})
+        return errands.ask(VERIFY, world.auditor, {"n": Errand.objects.count(), **more})
 
     ask.seen = seen
     return ask

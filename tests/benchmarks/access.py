@@ -328,9 +328,8 @@ class Readers:
     """Threads with a connection each, which open customers as fast as they can, as one person after another."""
 
     pool: ThreadPoolExecutor
-    asking: Iterator[tuple[Person, Inquiry]]
+    asking: list[Iterator[tuple[Person, Inquiry]]]
     customers: list[int]
-    turns: dict[int, Iterator[tuple[Person, Inquiry]]] = field(default_factory=dict)
 
     def rate(self, how_many: int) -> float:
         """Readings a second, all together, over one slice of time."""
@@ -340,22 +339,16 @@ class Readers:
 
     def read(self, reader: int, enough: Callable[[], bool]) -> float:
         """One reader's readings a second, until it is enough, over a connection of the thread's own."""
-        turns = self.turns.setdefault(reader, self._turns())
         connection.ensure_connection()
         begun, done = time.perf_counter(), 0
         try:
             while not enough():
-                person, inquiry = next(turns)
+                person, inquiry = next(self.asking[reader])
                 open_customer(person, self.customers[(reader * 251 + done) % len(self.customers)], inquiry)
                 done += 1
             return done / (time.perf_counter() - begun)
         finally:
             connections.close_all()  # one left open would keep the database from being dropped
-
-    def _turns(self) -> Iterator[tuple[Person, Inquiry]]:
-        """Whoever asks next, EACH times."""
-        while True:
-            yield from [next(self.asking)] * EACH
 
     def waits_of_endings(self, how_many: int) -> list[float]:
         """How long, in ms, each of some endings waited until no reading was under way; all readers read."""
@@ -375,7 +368,8 @@ class Readers:
 
 def bench_reading(scene: Scene, emergency: Emergency, people: list[Person]) -> Iterator[Line]:
     """Readers beside one another, and an ending among them; the floor is the same without the turnstile."""
-    asking = iter([(person, take_inquiry(person, emergency)) for person in people[1:]])
+    taken = [(person, take_inquiry(person, emergency)) for person in people[1:]]
+    asking = [(one for one in taken[n :: max(READERS)] for _ in range(EACH)) for n in range(max(READERS))]
     with ThreadPoolExecutor(max(READERS)) as pool:
         readers = Readers(pool, asking, scene.customers)
         readers.rate(max(READERS))  # the roles' permissions are read, and kept with the persons
