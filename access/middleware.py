@@ -1,4 +1,8 @@
-"""The gate that every request passes: the page table before the view, refusals after it."""
+"""The gate that every request passes: the page table before the view, refusals after it.
+
+A page is run by the methods of its line in the table alone, so that nothing is read, and no disclosure
+written, for a request that shows nobody anything.
+"""
 
 from collections.abc import Iterable, Iterator
 
@@ -12,11 +16,14 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from access import policy
 from access.errors import Denied
+from access.nearest import page_near
 from access.pages import PAGES
 from audit import recording
 
 #: A page is kept by no browser or proxy: every page of the portal may hold a customer.
 NO_STORE = "no-store, private"
+#: Headers by which a browser says that nobody has asked for the page yet.
+ASKED_IN_ADVANCE = ("Sec-Purpose", "Purpose", "X-Moz", "X-Purpose")
 
 
 class PolicyGate:
@@ -34,13 +41,15 @@ class PolicyGate:
         return response
 
     def process_view(self, request, view, args, kwargs):
+        if any("prefetch" in request.headers.get(name, "") for name in ASKED_IN_ADVANCE):
+            return HttpResponse(status=503)  # the browser asks again when somebody wants to see it
         try:
             policy.check_page(request.user, request.resolver_match.view_name)
         except Denied as denied:
             if not request.user.is_authenticated:
                 return _leave(request, reverse("portal:login")) or _ask_to_sign_in(request)
             return _refuse(request, denied)
-        return None
+        return _unless_it_takes(request, PAGES[request.resolver_match.view_name].methods)
 
     def process_exception(self, request, error):
         # The view's transaction is rolled back by now, so the entry needs, and gets, one of its own.
@@ -49,6 +58,19 @@ class PolicyGate:
         if isinstance(error, PermissionDenied):
             return _refuse(request, Denied("role"))
         return None
+
+
+def _unless_it_takes(request, methods: tuple[str, ...]):
+    """None where the page takes the request's method; else what it takes, and the way to a page to look at."""
+    if request.method in methods:
+        return None
+    if request.method == "OPTIONS":
+        answer = HttpResponse(status=204)
+    else:
+        near = page_near(request.user, request.path)
+        answer = render(request, "portal/not_this_way.html", {"near": near}, status=405)
+    answer["Allow"] = ", ".join((*methods, "OPTIONS"))
+    return answer
 
 
 def _until_refused(request, pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -74,8 +96,8 @@ def _ask_to_sign_in(request):
 
     A session that an ending closed leads back to a customer only to be refused once more.
     """
-    match = request.resolver_match.view_name
-    looked_up = PAGES.get(match) in ("customers.look_up_customer", "access.take_inquiry")
+    page = PAGES.get(request.resolver_match.view_name)
+    looked_up = page and page.needs in ("customers.look_up_customer", "access.take_inquiry")
     back = reverse("portal:index") if looked_up else request.get_full_path()
     return redirect_to_login(back, reverse("portal:login"))
 

@@ -1,7 +1,27 @@
-"""Which permission each page needs, by URL name: a literal table, and what it lacks is refused.
+"""Which permission each page needs and which methods it takes, by URL name: a literal table, and what it lacks is refused.
 
 `config.checks` fails the start (and the suite) if a URL of the portal is missing here.
 """
+
+from typing import NamedTuple
+
+#: A page that is looked at.
+SHOWN = ("GET",)
+#: What a form sends; there is nothing to look at.
+SENT = ("POST",)
+#: A page with a form that is sent to its own address.
+BOTH = ("GET", "POST")
+#: What monitors ask. No other page answers HEAD: what shows nothing discloses nothing.
+ASKED = ("GET", "HEAD")
+
+
+class Page(NamedTuple):
+    """What opens a page, how it is asked for, and whether it answers with a file as long as its reader takes."""
+
+    needs: str
+    methods: tuple[str, ...]
+    streams: bool = False
+
 
 #: Reached without signing in.
 ANYBODY = "anybody"
@@ -11,99 +31,99 @@ SIGNED_IN = "signed in"
 # fmt: off
 PAGES = {
     # the process
-    "healthz":                                    ANYBODY,
-    "readyz":                                     ANYBODY,
-    "set_language":                               ANYBODY,
+    "healthz":                                     Page(ANYBODY, ASKED),
+    "readyz":                                      Page(ANYBODY, ASKED),
+    "set_language":                                Page(ANYBODY, SENT),
     # signing in and out
-    "portal:login":                               ANYBODY,
-    "portal:logout":                              SIGNED_IN,
-    "portal:password_change":                     SIGNED_IN,
-    "portal:password_change_done":                SIGNED_IN,
-    "portal:jsi18n":                              SIGNED_IN,
+    "portal:login":                                Page(ANYBODY, BOTH),
+    "portal:logout":                               Page(SIGNED_IN, SENT),
+    "portal:password_change":                      Page(SIGNED_IN, BOTH),
+    "portal:password_change_done":                 Page(SIGNED_IN, SHOWN),
+    "portal:jsi18n":                               Page(SIGNED_IN, SHOWN),
     # everybody's
-    "portal:index":                               SIGNED_IN,
-    "portal:disclosure_table":                    SIGNED_IN,
-    "portal:notices":                             SIGNED_IN,
+    "portal:index":                                Page(SIGNED_IN, SHOWN),
+    "portal:disclosure_table":                     Page(SIGNED_IN, SHOWN),
+    "portal:notices":                              Page(SIGNED_IN, SHOWN),
     # looking callers up
-    "portal:inquiries":                           "access.take_inquiry",
-    "portal:take_inquiry":                        "access.take_inquiry",
-    "portal:inquiry":                             "access.take_inquiry",
-    "portal:close_inquiry":                       "access.take_inquiry",
-    "portal:still":                               "customers.look_up_customer",
-    "portal:ask_for_help":                        "access.ask_for_grant",
-    "portal:lookup":                              "customers.look_up_customer",
-    "portal:customer":                            "customers.look_up_customer",
-    "portal:who_has_seen":                        "audit.see_who_saw",
-    "portal:exports":                             "customers.export_own_customers",
-    "portal:export":                              "customers.export_own_customers",
+    "portal:inquiries":                            Page("access.take_inquiry", SHOWN),
+    "portal:take_inquiry":                         Page("access.take_inquiry", BOTH),
+    "portal:inquiry":                              Page("access.take_inquiry", BOTH),
+    "portal:close_inquiry":                        Page("access.take_inquiry", BOTH),
+    "portal:still":                                Page("customers.look_up_customer", SHOWN),
+    "portal:ask_for_help":                         Page("access.ask_for_grant", SENT),
+    "portal:lookup":                               Page("customers.look_up_customer", BOTH),
+    "portal:customer":                             Page("customers.look_up_customer", SHOWN),
+    "portal:who_has_seen":                         Page("audit.see_who_saw", SHOWN),
+    "portal:exports":                              Page("customers.export_own_customers", SHOWN),
+    "portal:export":                               Page("customers.export_own_customers", SENT, streams=True),
     # customers from the billing side
-    "portal:import_customers":                    "customers.import_customers",
+    "portal:import_customers":                     Page("customers.import_customers", BOTH),
     # emergencies and contracts
-    "portal:emergencies":                         "access.view_emergency",
-    "portal:emergency":                           "access.view_emergency",
-    "portal:declare_emergency":                   "access.declare_emergency",
-    "portal:end_emergency":                       "access.end_emergency",
-    "portal:extend_emergency":                    "access.extend_emergency",
-    "portal:change_areas":                        "access.extend_emergency",
-    "portal:grant":                               "access.give_grant",
-    "portal:revoke":                              "access.revoke_grant",
-    "portal:revoke_person":                       "access.revoke_grant",
-    "portal:summary":                             "access.view_summary",
-    "portal:suspend":                             "access.suspend_contract",
-    "portal:lift":                                "access.suspend_contract",
-    "portal:train":                               "access.keep_roster",
-    "portal:import_roster":                       "access.keep_roster",
-    "portal:rights":                              "access.keep_object_rights",
+    "portal:emergencies":                          Page("access.view_emergency", SHOWN),
+    "portal:emergency":                            Page("access.view_emergency", SHOWN),
+    "portal:declare_emergency":                    Page("access.declare_emergency", BOTH),
+    "portal:end_emergency":                        Page("access.end_emergency", BOTH),
+    "portal:extend_emergency":                     Page("access.extend_emergency", BOTH),
+    "portal:change_areas":                         Page("access.extend_emergency", BOTH),
+    "portal:grant":                                Page("access.give_grant", BOTH),
+    "portal:revoke":                               Page("access.revoke_grant", SENT),
+    "portal:revoke_person":                        Page("access.revoke_grant", BOTH),
+    "portal:summary":                              Page("access.view_summary", SHOWN),
+    "portal:suspend":                              Page("access.suspend_contract", BOTH),
+    "portal:lift":                                 Page("access.suspend_contract", SENT),
+    "portal:train":                                Page("access.keep_roster", BOTH),
+    "portal:import_roster":                        Page("access.keep_roster", BOTH),
+    "portal:rights":                               Page("access.keep_object_rights", BOTH),
     # what waits for somebody, and the board
-    "portal:requests":                            "access.answer_request",
-    "portal:answer":                              "access.answer_request",
-    "portal:board":                               "access.watch_board",
-    "portal:live_grants":                         "access.watch_board",
-    "portal:lookups":                             "access.watch_board",
-    "portal:board_inquiries":                     "access.watch_board",
-    "portal:roster":                              "access.view_delegationcontract",
-    "portal:add_to_roster":                       "access.keep_roster",
-    "portal:remove_from_roster":                  "access.keep_roster",
-    "portal:access_delegationcontract_changelist": "access.view_delegationcontract",
-    "portal:access_delegationcontract_add":       "access.add_delegationcontract",
-    "portal:access_delegationcontract_change":    "access.view_delegationcontract",
+    "portal:requests":                             Page("access.answer_request", SHOWN),
+    "portal:answer":                               Page("access.answer_request", SENT),
+    "portal:board":                                Page("access.watch_board", SHOWN),
+    "portal:live_grants":                          Page("access.watch_board", SHOWN),
+    "portal:lookups":                              Page("access.watch_board", SHOWN),
+    "portal:board_inquiries":                      Page("access.watch_board", SHOWN),
+    "portal:roster":                               Page("access.view_delegationcontract", SHOWN),
+    "portal:add_to_roster":                        Page("access.keep_roster", SENT),
+    "portal:remove_from_roster":                   Page("access.keep_roster", SENT),
+    "portal:access_delegationcontract_changelist": Page("access.view_delegationcontract", SHOWN),
+    "portal:access_delegationcontract_add":        Page("access.add_delegationcontract", BOTH),
+    "portal:access_delegationcontract_change":     Page("access.view_delegationcontract", BOTH),
     # the history
-    "portal:history":                             "audit.read_history",
-    "portal:history_entry":                       "audit.read_history",
-    "portal:export_history":                      "audit.export_history",
-    "portal:proof_of_entry":                      "audit.read_history",
-    "portal:proof_of_history":                    "audit.read_history",
-    "portal:seals":                               "audit.read_history",
-    "portal:verify":                              "audit.read_history",
-    "portal:proof_of_seals":                      "audit.read_history",
-    "portal:public_key":                          "audit.read_history",
-    "portal:errands":                             "audit.read_history",
-    "portal:errand":                              "audit.read_history",
-    "portal:errand_file":                         "audit.export_history",
-    "portal:reviews":                             "audit.review",
-    "portal:review":                              "audit.review",
-    "portal:mark_entry":                          "audit.review",
-    "portal:add_to_review":                       "audit.review",
-    "portal:sign_off":                            "audit.review",
-    "portal:reopen_review":                       "audit.review",
-    "portal:timeline":                           "audit.read_history",
-    "portal:history_person":                     "audit.read_history",
-    "portal:history_emergency":                  "audit.read_history",
-    "portal:history_grant":                      "audit.read_history",
-    "portal:history_customer":                   "audit.read_history",
-    "portal:history_customer_file":              "audit.read_history",
-    "portal:history_customer_letter":            "audit.read_history",
+    "portal:history":                              Page("audit.read_history", BOTH),
+    "portal:history_entry":                        Page("audit.read_history", SHOWN),
+    "portal:export_history":                       Page("audit.export_history", SENT, streams=True),
+    "portal:proof_of_entry":                       Page("audit.read_history", SENT),
+    "portal:proof_of_history":                     Page("audit.read_history", SENT),
+    "portal:seals":                                Page("audit.read_history", SHOWN),
+    "portal:verify":                               Page("audit.read_history", SENT),
+    "portal:proof_of_seals":                       Page("audit.read_history", SENT),
+    "portal:public_key":                           Page("audit.read_history", SHOWN),
+    "portal:errands":                              Page("audit.read_history", SHOWN),
+    "portal:errand":                               Page("audit.read_history", SHOWN),
+    "portal:errand_file":                          Page("audit.export_history", SHOWN, streams=True),
+    "portal:reviews":                              Page("audit.review", SHOWN),
+    "portal:review":                               Page("audit.review", SHOWN),
+    "portal:mark_entry":                           Page("audit.review", SENT),
+    "portal:add_to_review":                        Page("audit.review", SENT),
+    "portal:sign_off":                             Page("audit.review", BOTH),
+    "portal:reopen_review":                        Page("audit.review", BOTH),
+    "portal:timeline":                             Page("audit.read_history", SHOWN),
+    "portal:history_person":                       Page("audit.read_history", SHOWN),
+    "portal:history_emergency":                    Page("audit.read_history", SHOWN),
+    "portal:history_grant":                        Page("audit.read_history", SHOWN),
+    "portal:history_customer":                     Page("audit.read_history", SHOWN),
+    "portal:history_customer_file":                Page("audit.read_history", SENT),
+    "portal:history_customer_letter":              Page("audit.read_history", SENT),
     # accounts and organisations
-    "portal:access_person_changelist":            "access.view_person",
-    "portal:access_person_add":                   "access.add_person",
-    "portal:access_person_change":                "access.view_person",
-    "portal:access_person_password":              "access.change_person",
-    "portal:access_office_changelist":            "access.view_office",
-    "portal:access_office_change":                "access.view_office",
-    "portal:customers_organization_changelist":   "customers.view_organization",
-    "portal:customers_organization_add":          "customers.add_organization",
-    "portal:customers_organization_change":       "customers.view_organization",
-    "portal:customers_servicearea_changelist":    "customers.view_servicearea",
-    "portal:customers_servicearea_change":        "customers.view_servicearea",
+    "portal:access_person_changelist":             Page("access.view_person", SHOWN),
+    "portal:access_person_add":                    Page("access.add_person", BOTH),
+    "portal:access_person_change":                 Page("access.view_person", BOTH),
+    "portal:access_person_password":               Page("access.change_person", BOTH),
+    "portal:access_office_changelist":             Page("access.view_office", SHOWN),
+    "portal:access_office_change":                 Page("access.view_office", BOTH),
+    "portal:customers_organization_changelist":    Page("customers.view_organization", SHOWN),
+    "portal:customers_organization_add":           Page("customers.add_organization", BOTH),
+    "portal:customers_organization_change":        Page("customers.view_organization", BOTH),
+    "portal:customers_servicearea_changelist":     Page("customers.view_servicearea", SHOWN),
+    "portal:customers_servicearea_change":         Page("customers.view_servicearea", BOTH),
 }
 # fmt: on

@@ -4,7 +4,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
 from access import clock
 from access.errors import Unfit
@@ -92,7 +91,6 @@ def _mark_form(entry: ReviewedEntry, data=None) -> MarkForm:
     return MarkForm(data, initial=before, auto_id=f"entry-{entry.pk}-%s")
 
 
-@require_POST
 def mark(request: HttpRequest, pk: int, entry: int) -> HttpResponse:
     """Judges one entry."""
     one = _review(request, pk)
@@ -112,7 +110,6 @@ def mark(request: HttpRequest, pk: int, entry: int) -> HttpResponse:
     return _page(request, one, judged, form)
 
 
-@require_POST
 def add(request: HttpRequest, pk: int, entry: int) -> HttpResponse:
     """Adds an entry of the history to those that a review judges."""
     one = _review(request, pk)

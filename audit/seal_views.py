@@ -9,7 +9,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_POST
 
 from access.errors import Unfit
 from audit import errands, proving, sealing, signing
@@ -34,7 +33,6 @@ def seals(request: HttpRequest) -> HttpResponse:
     return _seals(request, TwoSeals())
 
 
-@require_POST
 def verify(request: HttpRequest) -> HttpResponse:
     """Asks for a verification of the whole history; a worker does it."""
     errand = errands.ask(Errand.Kind.VERIFY, request.user, {"language": request.LANGUAGE_CODE})
@@ -42,7 +40,6 @@ def verify(request: HttpRequest) -> HttpResponse:
     return redirect("portal:errand", errand.pk)
 
 
-@require_POST
 def proof_of_seals(request: HttpRequest) -> HttpResponse:
     """A file that proves that one seal's history continues another's; with bad input the page again."""
     form = TwoSeals(request.POST)
@@ -55,7 +52,6 @@ def proof_of_seals(request: HttpRequest) -> HttpResponse:
     return _seals(request, form)
 
 
-@require_POST
 def proof_of_entry(request: HttpRequest, pk: int) -> HttpResponse:
     """A file that proves one entry to be in the newest seal."""
     try:
@@ -67,7 +63,6 @@ def proof_of_entry(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect("portal:history_entry", pk)
 
 
-@require_POST
 def proof_of_history(request: HttpRequest) -> HttpResponse:
     """A file that proves what the filters show: a customer's entries, an emergency's, a person's."""
     wanted = HistoryFilter.of_link(request.GET, reader=request.user).filters()

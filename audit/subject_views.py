@@ -3,7 +3,6 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone, translation
-from django.views.decorators.http import require_POST
 
 from access.models import Emergency, Grant, Person
 from audit import data_subjects, subjects
@@ -52,7 +51,6 @@ def customer(request: HttpRequest) -> HttpResponse:
     return render(request, "portal/history_customer.html", context)
 
 
-@require_POST
 def customer_file(request: HttpRequest) -> HttpResponse:
     """A customer's disclosures as a file."""
     form = AnswerForm(request.POST)
@@ -70,7 +68,6 @@ def customer_file(request: HttpRequest) -> HttpResponse:
         )
 
 
-@require_POST
 def customer_letter(request: HttpRequest) -> HttpResponse:
     """A customer's disclosures as a letter to print, in the customer's language."""
     form = AnswerForm(request.POST)

@@ -8,7 +8,6 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
 from access import policy
 from audit import changes, errands, exporting, filters, reading, review
@@ -70,7 +69,6 @@ def entry(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "portal/history_entry.html", context)
 
 
-@require_POST
 def export(request: HttpRequest) -> HttpResponse:
     """What the filters show as a file: as it is made, or by an errand, for a sheet is whole only at its end."""
     wanted = HistoryFilter.of_link(request.GET, reader=request.user).filters()

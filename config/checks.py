@@ -46,7 +46,7 @@ def every_permission_exists(app_configs, **_kwargs) -> list[Error]:
         SIGNED_IN,
     }
     return [
-        Error(f"“{page}” needs “{needed}”, which no role has.", id="portal.E003")
-        for page, needed in PAGES.items()
-        if needed not in known
+        Error(f"“{name}” needs “{page.needs}”, which no role has.", id="portal.E003")
+        for name, page in PAGES.items()
+        if page.needs not in known
     ]

@@ -6,7 +6,6 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_POST
 
 from access import inquiries, policy
 from access.errors import Denied, Unfit
@@ -139,7 +138,6 @@ def exports(request: HttpRequest) -> HttpResponse:
     return render(request, "portal/exports.html", context)
 
 
-@require_POST
 def export(request: HttpRequest, pk: int) -> StreamingHttpResponse:
     """The file, as it is made; it begins when this request's transaction is over."""
     begun = exporting.begin(request.user, get_object_or_404(Organization, pk=pk))

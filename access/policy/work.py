@@ -11,9 +11,10 @@ def check_page(person: Any, view_name: str) -> None:
 
     `person` may be anonymous: then only pages for anybody pass, and the middleware asks for a sign-in.
     """
-    needed = PAGES.get(view_name)
-    if needed is None:
+    page = PAGES.get(view_name)
+    if page is None:
         raise Denied("unlisted_page")
+    needed = page.needs
     if needed is ANYBODY or (needed is SIGNED_IN and person.is_active):
         return
     if not may(person, needed):

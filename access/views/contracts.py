@@ -8,7 +8,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST
 
 from access import accounts, dual_control, roster_file, rosters, suspension
 from access.errors import Unfit
@@ -26,7 +25,6 @@ def roster(request: HttpRequest, pk: int) -> HttpResponse:
     return _roster_page(request, contract, RosterForm(candidates=rosters.candidates(contract)))
 
 
-@require_POST
 def add_to_roster(request: HttpRequest, pk: int) -> HttpResponse:
     contract = get_object_or_404(DelegationContract, pk=pk)
     form = RosterForm(request.POST, candidates=rosters.candidates(contract))
@@ -40,7 +38,6 @@ def add_to_roster(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("portal:roster", pk)
 
 
-@require_POST
 def remove_from_roster(request: HttpRequest, pk: int, entry: int) -> HttpResponse:
     one = get_object_or_404(RosterEntry, pk=entry, contract=pk)
     if attempt(
@@ -128,7 +125,6 @@ def suspend(request: HttpRequest, pk: int) -> HttpResponse:
     )
 
 
-@require_POST
 def lift(request: HttpRequest, pk: int) -> HttpResponse:
     contract = get_object_or_404(DelegationContract, pk=pk)
     attempt(

@@ -5,7 +5,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST
 
 from access import granting
 from access.errors import Unfit
@@ -54,7 +53,6 @@ def given_word(given: granting.Given) -> str:
     return " ".join(said)
 
 
-@require_POST
 def revoke(request: HttpRequest, pk: int) -> HttpResponse:
     """Revokes the marked grants of an emergency."""
     form = BecauseForm(request.POST)

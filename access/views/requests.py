@@ -3,7 +3,6 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
 from access import accounts, answering, dual_control, granting, notices
 from access.errors import Unfit
@@ -41,7 +40,6 @@ def _what(one: Request) -> str:
     return _(", ").join(names) + (_(" and %(n)d more") % {"n": more} if more > 0 else "")
 
 
-@require_POST
 def answer(request: HttpRequest, pk: int) -> HttpResponse:
     """Agrees to a request, or refuses it."""
     get_object_or_404(Request, pk=pk)
@@ -55,7 +53,6 @@ def answer(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("portal:requests")
 
 
-@require_POST
 def ask_for_help(request: HttpRequest, pk: int) -> HttpResponse:
     """A contractor without a grant asks for one, with a sentence."""
     emergency = get_object_or_404(Emergency, pk=pk)

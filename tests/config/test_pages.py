@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from access.pages import ANYBODY, PAGES, SIGNED_IN
+from access.pages import ANYBODY, PAGES, SHOWN, SIGNED_IN, Page
 from access.people import Role
 from access.roles import ROLES
 from audit.models import LogEntry
@@ -47,7 +47,7 @@ def test_a_forgotten_url_is_found(monkeypatch):
 
 
 def test_a_line_without_a_url_is_found(monkeypatch):
-    monkeypatch.setitem(PAGES, "portal:gone", SIGNED_IN)
+    monkeypatch.setitem(PAGES, "portal:gone", Page(SIGNED_IN, SHOWN))
     assert [error.id for error in every_url_has_its_permission(None)] == ["portal.E002"]
 
 
@@ -57,7 +57,7 @@ def test_a_role_opens_its_pages_and_no_other(world, client_of, role):
     client = client_of(person)
     held = next(r for r in ROLES if r.role == role).permissions
     for name in url_names():
-        if PAGES[name] in (ANYBODY, SIGNED_IN):
+        if PAGES[name].needs in (ANYBODY, SIGNED_IN):
             continue
         before = LogEntry.objects.denials().count()
         response = client.get(address(name, world))
@@ -66,12 +66,12 @@ def test_a_role_opens_its_pages_and_no_other(world, client_of, role):
             and LogEntry.objects.denials().count() == before + 1
             and LogEntry.objects.denials().newest_first().first().reason == "role"
         )
-        assert refused_for_role == (PAGES[name] not in held), (role, name, response.status_code)
+        assert refused_for_role == (PAGES[name].needs not in held), (role, name, response.status_code)
 
 
 def test_without_signing_in_every_page_asks_for_it(world, client):
     for name in url_names():
-        if PAGES[name] is ANYBODY:
+        if PAGES[name].needs is ANYBODY:
             continue
         response = client.get(address(name, world))
         assert response.status_code == 302, name
