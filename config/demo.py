@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -48,6 +49,7 @@ def main() -> int:
     try:
         port = free_port(os.environ.get("PORT", "8000"))
         place = Place("demo")
+        os.environ.setdefault("HEALTH_TOKEN", secrets.token_urlsafe())
         say("Starting PostgreSQL and Redis in var/demo/.")
         with contextlib.ExitStack() as stack:
             running = stack.enter_context(servers(place))
@@ -157,18 +159,7 @@ def start_portal(
 ) -> dict[str, subprocess.Popen[bytes]]:
     """Starts web, worker and beat, each with its log in `place`; `stack` stops them."""
     commands = {
-        "web": ["gunicorn", "config.wsgi:application", "--bind", f"127.0.0.1:{port}"]
-        + [
-            "--workers",
-            "2",
-            "--threads",
-            "4",
-            "--access-logfile",
-            "-",
-            "--access-logformat",  # the path without its query: what is filtered by is nobody's business
-            '%(h)s %(t)s "%(m)s %(U)s" %(s)s %(L)s',
-            "--no-control-socket",
-        ],
+        "web": ["config.web", "--listen", f"127.0.0.1:{port}"],
         "worker": [
             "celery",
             "-A",
@@ -214,8 +205,12 @@ def what_is_missing(port: int) -> str:
     """What /readyz says is not working; empty when all is."""
     # A proxy of the environment's has nothing to do with this machine
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    asked = urllib.request.Request(
+        f"http://127.0.0.1:{port}/readyz",
+        headers={"Authorization": f"Bearer {os.environ['HEALTH_TOKEN']}"},
+    )
     try:
-        with opener.open(f"http://127.0.0.1:{port}/readyz", timeout=10):
+        with opener.open(asked, timeout=10):
             return ""
     except urllib.error.HTTPError as answer:
         try:

@@ -34,6 +34,17 @@ def csrf_failure(request: HttpRequest, reason="") -> HttpResponse:
     )
 
 
+def too_many_files(request: HttpRequest) -> HttpResponse:
+    """A file is refused, for as many are being sent as may be at a time (config.streams)."""
+    page = _plain(
+        503,
+        _("Too many files at a time."),
+        _("Other files are still being downloaded. Wait until one is done, or stop it, and try again."),
+    )
+    page["Retry-After"] = "60"
+    return page
+
+
 def _plain(status: int, title: str, what_to_do: str) -> HttpResponse:
     page = render_to_string("portal/plain_error.html", {"title": title, "what_to_do": what_to_do})
     return HttpResponse(page, status=status, headers={"Cache-Control": "no-store"})

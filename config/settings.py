@@ -5,6 +5,7 @@ missing. `make demo` and `make test` set them for the servers that they start, a
 which allows plain HTTP on this machine and the published demo passwords.
 """
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import environ
@@ -70,6 +71,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.proxies.TrustedProxies",
+    "config.access_log.AccessLog",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -82,6 +85,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "audit.middleware.WhoIsActing",
     "access.middleware.PolicyGate",
+    "config.streams.FewStreams",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -242,6 +246,19 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 X_FRAME_OPTIONS = "DENY"
+
+# What a monitor shows /readyz, as `Authorization: Bearer …`, to learn what is missing. Without one nobody may.
+HEALTH_TOKEN = env.str("HEALTH_TOKEN", default="")
+
+# Who may say whose request it is: addresses or networks of proxies. Nobody, unless they are named.
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+for proxy in TRUSTED_PROXIES:
+    try:
+        ip_network(proxy, strict=False)
+    except ValueError:
+        raise ImproperlyConfigured(f"TRUSTED_PROXIES: “{proxy}” is no address and no network.") from None
+# A server that takes a request to a thread before all of it has arrived needs a proxy that waits for it.
+BUFFERED_BY_PROXY = env.bool("BUFFERED_BY_PROXY", default=False)
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 if not DEMO:
@@ -252,6 +269,11 @@ if not DEMO:
     SECURE_HSTS_PRELOAD = True
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = True
     if env.bool("BEHIND_TLS_PROXY", default=False):
+        if not TRUSTED_PROXIES:
+            raise ImproperlyConfigured(
+                "BEHIND_TLS_PROXY is set and TRUSTED_PROXIES is not: name the proxy's address there, "
+                "or anybody could claim to have come by TLS."
+            )
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # What is this operator's: places inside the four prefectures that it does not serve (another

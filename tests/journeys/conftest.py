@@ -48,7 +48,7 @@ class Portal:
         self.world, self.env, self.port, self.logs = world, env, port, logs
         self.running: dict[str, subprocess.Popen] = {}
         self.commands = {
-            "web": ["gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "4"],
+            "web": ["config.web", "--listen", f"127.0.0.1:{port}"],
             "worker": ["celery", "-A", "config", "worker", "--concurrency", "1", "--pool", "prefork"],
             "beat": ["celery", "-A", "config", "beat", "--pidfile=", "--schedule", str(logs / "beat")],
         }

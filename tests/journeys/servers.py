@@ -51,7 +51,7 @@ class FaultyPortal(Portal):
     def missing(self) -> list[str]:
         """What /readyz says is missing; with anything missing it answers 503."""
         with contextlib.closing(HTTPConnection("127.0.0.1", self.port, timeout=20)) as connected:
-            connected.request("GET", "/readyz")
+            connected.request("GET", "/readyz", headers={"Authorization": "Bearer of-the-tests"})
             answer = connected.getresponse()
             missing = json.load(answer)["missing"]
         assert answer.status == (503 if missing else 200)
@@ -126,6 +126,7 @@ def portal_on(servers: Servers, logs: Path, *names: str) -> Iterator[FaultyPorta
         "SWEEP_SECONDS": "0.5",
         "ALLOWED_HOSTS": "127.0.0.1",
         "PORTAL_DEMO": "1",
+        "HEALTH_TOKEN": "of-the-tests",
     }
     portal = FaultyPortal(worlds.build(), env, port, logs)
     try:
