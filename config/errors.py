@@ -1,12 +1,16 @@
 """Pages for what went wrong. They ask nothing of the database, for it may be what went wrong."""
 
+from django.core.exceptions import TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 
 def bad_request(request: HttpRequest, exception=None) -> HttpResponse:
-    return _plain(400, _("The request could not be understood."), _("Go back and try again."))
+    what_to_do = _("Go back and try again.")
+    if isinstance(exception, TooManyFieldsSent):
+        what_to_do = _("This form marks more than can be sent at a time. Send it in parts.")
+    return _plain(400, _("The request could not be understood."), what_to_do)
 
 
 def not_found(request: HttpRequest, exception=None) -> HttpResponse:

@@ -74,6 +74,7 @@ MIDDLEWARE = [
     "config.proxies.TrustedProxies",
     "config.access_log.AccessLog",
     "django.middleware.security.SecurityMiddleware",
+    "config.malformed.RefuseMalformed",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -167,6 +168,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Files. One that is sent stays in memory, for customers' data lie on no disk; a larger one is not taken.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+# Fields of a form: a mark for each of the people on some rosters.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 25 * 1024 * 1024
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"

@@ -1,15 +1,15 @@
 """The URLs of the portal; the table of who may open them is `access.pages`."""
 
 from django.urls import path
-from django.views.i18n import set_language
 
 from config import health
+from config.language import switch_language
 from config.site import portal
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
-    path("language/", set_language, name="set_language"),
+    path("language/", switch_language, name="set_language"),
     path("", portal.urls),
 ]
 
