@@ -56,6 +56,8 @@ def read(data: bytes) -> list[dict[str, Any]]:
     if len(data) > MOST_BYTES:
         raise Unfit(_("The file is too large: at most 5 MB."), "file")
     text = data.decode(encoding_of(io.BytesIO(data)))
+    if "\0" in text:
+        raise Unfit(_("It holds a character that is none (NUL)."), "file")
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as error:
@@ -145,7 +147,7 @@ def _date(text: str) -> tuple[date | None, str]:
     try:
         year, month, day = (int(part) for part in text.replace("/", "-").split("-"))
         trained_on = date(year, month, day)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None, _("“%(text)s” is no date: write it like 2026-06-01.") % {"text": text[:30]}
     if trained_on > timezone.localdate():
         return None, _("The training has not taken place yet.")

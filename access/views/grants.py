@@ -1,5 +1,7 @@
 """Pages of grants: given to rosters in an open emergency, revoked there or for one person."""
 
+import re
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -13,6 +15,9 @@ from access.models import Emergency, Grant, Person
 from access.tasks import sweep
 from access.views.acting import act_on, attempt
 from access.views.emergencies import contracts_with_rosters, emergency_page, rosters_to_choose, waiting_word
+
+#: A key as the database has them.
+NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 def grant(request: HttpRequest, pk: int) -> HttpResponse:
@@ -56,7 +61,7 @@ def given_word(given: granting.Given) -> str:
 def revoke(request: HttpRequest, pk: int) -> HttpResponse:
     """Revokes the marked grants of an emergency."""
     form = BecauseForm(request.POST)
-    marked = [int(one) for one in request.POST.getlist("grants") if one.isascii() and one.isdigit()]
+    marked = [int(one) for one in request.POST.getlist("grants") if NUMBER.fullmatch(one)]
     if not marked:
         form.add_error(None, _("Mark the grants to revoke."))
     if not form.is_valid():

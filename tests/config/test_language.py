@@ -38,9 +38,13 @@ def test_to_the_roster_after_an_error_in_its_form(world, client_of):
     assert switched(client_of(world.supervisor), f"{roster}add/").request["PATH_INFO"] == roster
 
 
-@pytest.mark.parametrize("came_from", ["http://elsewhere.example/", "//elsewhere.example/", "javascript:x", ""])
+@pytest.mark.parametrize(
+    "came_from", ["http://elsewhere.example/", "//elsewhere.example/", "javascript:x", ""]
+)
 def test_never_to_another_site(client, came_from):
     response = client.post("/language/", {"language": "en"}, headers={"Referer": came_from})
     assert response["Location"] == "/login/"
-    response = client.post("/language/", {"language": "en", "next": came_from}, headers={"Referer": came_from})
+    response = client.post(
+        "/language/", {"language": "en", "next": came_from}, headers={"Referer": came_from}
+    )
     assert response["Location"] == "/login/"

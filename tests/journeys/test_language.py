@@ -28,7 +28,9 @@ def test_what_was_typed_is_still_there_in_the_other_language(portal, visit):
         switch(page, language)
         assert page.input_value("[name=caller_name]") == "香川 花子"
         assert page.input_value("[name=note]") == "玄関の灯り\n二行目"
-    assert page.evaluate("JSON.stringify([{...sessionStorage}, {...localStorage}, window.name])") == '[{},{},""]'
+    assert (
+        page.evaluate("JSON.stringify([{...sessionStorage}, {...localStorage}, window.name])") == '[{},{},""]'
+    )
     page.click("main form[method=post] button[type=submit]")  # it is the form of this session still
     page.wait_for_url("**/inquiries/*/")
     assert page.url != portal.url("/inquiries/new/")
