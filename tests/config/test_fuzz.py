@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from itertools import cycle, islice
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
-from access import inquiries, lifecycle
+from access import accounts, inquiries, lifecycle
 from access.models import Emergency, Inquiry, Request
 from access.pages import ANYBODY, PAGES, SIGNED_IN
 from access.roles import ROLES
@@ -21,9 +22,8 @@ from tests.world import HANAKO
 pytestmark = pytest.mark.django_db
 ROLE_NAMES = [role.role.value for role in ROLES]
 
-#: What breaks a program that believes its input; every field of a page gets the same.
+#: What breaks a program that believes its input. (A NUL has a test of its own.)
 EVIL = [
-    "a\0b",
     str(2**31),
     str(2**63),
     "7" * 5000,
@@ -34,9 +34,11 @@ EVIL = [
     "9999-12-31T23:59",
     "²",
     b"\xed\xa0\x80\xff",  # half of a surrogate pair, and no UTF-8
-    "長" * 20_000,
+    "長" * 3_000,
     "\u202ea\r\nb: c %s%00",
 ]
+#: How many of them each field of each page gets: which, changes from page to page.
+ROUNDS = 3
 #: In the place of a key in an address.
 EVIL_KEYS = ["9" * 25, "7" * 5000, "a%00b", "%ED%A0%80", "長" * 300, "²"]
 EVIL_FILES = {
@@ -76,9 +78,9 @@ def busy(world):
     over = world.declare(name="前線による大雨")
     lifecycle.end(over, world.supervisor)
     review.open_what_is_due()
-    world.ask_under_dual_control()
-    world.contract.dual_control = False
-    world.contract.save()
+    accounts.change_right(
+        world.administrator02, "grant", world.contract.pk, world.operator.office.group, give=True
+    )
     emergency = world.declare(name="台風第15号")
     for person in (world.contractor, world.operator):
         inquiries.take(person, Inquiry(emergency=emergency, caller_name="香川", kind="outage"))
@@ -132,7 +134,7 @@ def asked(client: Client, method: str, where: str, data=None, **extra) -> int:
     """The status of the answer; an error of the portal's is told with what it was asked."""
     try:
         response = getattr(client, method.lower())(where, data or {}, **extra)
-        response.close()
+        b"".join(response)
     except Exception as error:
         raise AssertionError(f"{method} {where[:200]} {str(data)[:200]} {extra}") from error
     assert response.status_code < 500 or where == "/readyz", (method, where[:200], str(data)[:200], extra)
@@ -142,17 +144,22 @@ def asked(client: Client, method: str, where: str, data=None, **extra) -> int:
 @pytest.mark.parametrize("role", ROLE_NAMES)
 def test_nothing_that_is_sent_breaks_a_page(busy, client_of, role):
     client = client_of(busy.people[role])
-    for where, methods in list(pages_of(busy, role)):
-        seen = client.get(where)
-        shown = set() if seen.streaming else set(FIELD.findall(seen.content.decode()))
-        fields = (UNSHOWN | shown) - {"csrfmiddlewaretoken"}
+    for turn, (where, methods) in enumerate(list(pages_of(busy, role))):
+        shown = set()
+        if "GET" in methods:
+            seen = client.get(where)
+            shown = set() if seen.streaming else set(FIELD.findall(seen.content.decode()))
         for method in methods:
-            for evil in EVIL:
-                asked(client, method, where, dict.fromkeys(fields, evil))
-        for evil in EVIL_KEYS:
-            asked(client, methods[0], re.sub(r"(?<=/)[^/]*\d[^/]*(?=/)", evil, where))
-        asked(client, methods[0], where, headers=EVIL_HEADERS)
-        asked(client, "GET", f"{where}?%00=%00&q=%ED%A0%80&=&&&%")
+            fields = (UNSHOWN if method == "GET" else UNSHOWN & {"grants", "entries", "key"}) | shown
+            for first in range(turn, turn + len(EVIL), len(EVIL) // ROUNDS):
+                asked(client, method, where, dict(zip(sorted(fields), cycle_from(EVIL, first), strict=False)))
+        key = EVIL_KEYS[turn % len(EVIL_KEYS)]
+        asked(client, methods[0], re.sub(r"(?<=/)[^/]*\d[^/]*(?=/)", key, where))
+        asked(client, methods[0], f"{where}?q=%ED%A0%80&=&&&%", headers=EVIL_HEADERS)
+
+
+def cycle_from(values: list, first: int) -> Iterator:
+    return islice(cycle(values), first % len(values), None)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +169,7 @@ def test_no_file_breaks_an_import(busy, client_of, role, page):
     client = client_of(busy.people[role])
     where = reverse(f"portal:{page}", args=[busy.contract.pk] if page == "import_roster" else [])
     for name, content in EVIL_FILES.items():
-        assert asked(client, "POST", where, {"file": SimpleUploadedFile(name, content)}) in (200, 400), name
+        assert asked(client, "POST", where, {"file": SimpleUploadedFile(name, content)}) in (200, 302, 400), name
     asked(client, "POST", where, {"file": "no file"})
     for boundary in ("multipart/form-data", "multipart/form-data; boundary=\xff", "application/json"):
         extra = {"content_type": boundary}

@@ -224,7 +224,9 @@ def busy_world(world, client):
         sends(person, "take_inquiry", **CALL, emergency=emergency.pk)
         inquiry = person.inquiries.get()
         sends(person, "inquiry", inquiry.pk, phone=HANAKO_VALUES["phone"])
-        client.get(reverse("portal:customer", args=[keys.make(person, world.customers[HANAKO].pk, inquiry.pk)]))
+        client.get(
+            reverse("portal:customer", args=[keys.make(person, world.customers[HANAKO].pk, inquiry.pk)])
+        )
         sends(person, "inquiry", inquiry.pk, phone="0000000000")
         sends(person, "history")
     office = {"name": "香川中央支社", "name_en": "Kagawa Central Branch"}
