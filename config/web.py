@@ -109,7 +109,11 @@ def server(listen: str, threads: int, patience: float, connections: int) -> Base
 
     BaseWSGIServer.channel_class = Channel
     Channel.patience = patience
-    where = {"unix_socket": listen[5:]} if listen.startswith("unix:") else {"listen": listen}
+    where = (
+        {"unix_socket": listen[5:], "unix_socket_perms": "660"}
+        if listen.startswith("unix:")
+        else {"listen": listen}
+    )
     return create_server(
         get_wsgi_application(),
         _dispatcher=Dispatcher(threads),

@@ -169,7 +169,9 @@ def test_no_file_breaks_an_import(busy, client_of, role, page):
     client = client_of(busy.people[role])
     where = reverse(f"portal:{page}", args=[busy.contract.pk] if page == "import_roster" else [])
     for name, content in EVIL_FILES.items():
-        assert asked(client, "POST", where, {"file": SimpleUploadedFile(name, content)}) in (200, 302, 400), name
+        assert asked(client, "POST", where, {"file": SimpleUploadedFile(name, content)}) in (200, 302, 400), (
+            name
+        )
     asked(client, "POST", where, {"file": "no file"})
     for boundary in ("multipart/form-data", "multipart/form-data; boundary=\xff", "application/json"):
         extra = {"content_type": boundary}

@@ -73,3 +73,14 @@ def test_proxies_that_cannot_be_are_named_at_the_start(env, said):
     )  # fmt: skip
     assert said in done.stderr
     assert (done.returncode == 0) == (said == "")
+
+
+@pytest.mark.django_db
+def test_the_log_has_the_callers_address_and_not_what_was_asked_by(settings, client, caplog):
+    settings.TRUSTED_PROXIES = [ONE]
+    with caplog.at_level("INFO", "config.access"):
+        client.get("/login/?next=/customers/", REMOTE_ADDR=ONE, headers={"X-Forwarded-For": "198.51.100.7"})
+        client.get("/no%0Asuch/", REMOTE_ADDR=TWO)
+    first, second = (record.getMessage() for record in caplog.records if record.name == "config.access")
+    assert first.startswith('198.51.100.7 "GET /login/" 200 ')
+    assert second.startswith('10.0.0.3 "GET /no\\nsuch/" 404 ')
