@@ -4,7 +4,8 @@ A head says all that was sealed before it, so whoever holds one can have it comp
 names where to:
 
     file:///path/heads.jsonl      a line for each seal (a mount that only grows, another machine's)
-    syslog://host:514             a line for each seal, to the collector of the organisation
+    syslog://host:514             a line for each seal, to the organisation's collector (RFC 5424 over UDP,
+                                  facility auth, severity notice, message id "seal")
     mailto:inbox@regulator.go.jp  the newest head, once in SEAL_MAIL_HOURS
 
 Each is sent in order, and again after a failure: twice does no harm, and none is passed over.
@@ -17,6 +18,7 @@ import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from socket import gethostname
 from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
@@ -24,6 +26,7 @@ from django.core.mail import EmailMessage
 from django.db import connection, transaction
 from django.utils import timezone
 
+from audit import canonical
 from audit.models import Head, Seal
 
 log = logging.getLogger(__name__)
@@ -90,15 +93,23 @@ def _to_syslog(destination: str, seals: list[Seal]) -> None:
     address = urlsplit(destination)
     where = (address.hostname, address.port or 514) if address.hostname else address.path
     handler = _Syslog(where, facility=logging.handlers.SysLogHandler.LOG_AUTH)
-    handler.ident = "emergency-desk: "
     try:
         for seal in seals:
-            handler.emit(logging.makeLogRecord({"msg": line_of(seal), "levelno": logging.INFO}))
+            # The header of RFC 5424; a daemon on a local socket wants the older form, a tag alone
+            header = f"1 {canonical.moment(seal.made_at)} {gethostname()} emergency-desk - seal -"
+            handler.ident = f"{header} " if address.hostname else "emergency-desk: "
+            handler.emit(logging.makeLogRecord({"msg": line_of(seal)}))
     finally:
         handler.close()
 
 
 class _Syslog(logging.handlers.SysLogHandler):
+    append_nul = False  # a datagram ends where it ends
+
+    def mapPriority(self, levelName: str) -> str:
+        """A head is a normal and significant condition: severity notice (5), whatever the level."""
+        return "notice"
+
     def handleError(self, record: logging.LogRecord) -> None:
         """Called while an error is handled, which logging would print and forget: it is raised on."""
         raise  # noqa: PLE0704

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -383,7 +384,11 @@ def test_heads_go_to_syslog(three_seals, settings):
         settings.SEAL_HEADS = [f"syslog://127.0.0.1:{collector.getsockname()[1]}"]
         publishing.send_heads()
         for seal in three_seals:
-            assert publishing.line_of(seal) in collector.recv(65_535).decode()
+            message = collector.recv(65_535).decode("ascii")
+            # RFC 5424: facility 4 (auth), severity 5 (notice); then version, time, host, program, id; no NUL
+            header, head = re.fullmatch(r"<37>1 (\S+ \S+ emergency-desk - seal -) ({.*})", message).groups()
+            assert datetime.fromisoformat(header.split()[0]) == seal.made_at
+            assert head == publishing.line_of(seal)
 
 
 @pytest.mark.django_db
