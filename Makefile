@@ -7,7 +7,7 @@ BOOTSTRAP = @python3 config/bootstrap.py
 SETTINGS = @env SECRET_KEY=- ALLOWED_HOSTS=- DATABASE_URL=postgres:///- REDIS_URL=redis://-
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shell clean-demo test soak bench-access bench-lookup bench-audit screenshots lint messages
+.PHONY: help demo shell clean-demo test soak bench-access bench-lookup bench-audit screenshots schema lint messages
 
 help: ## Say what the targets do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -47,6 +47,12 @@ bench-audit: ## Measure writing, sealing, verifying and reading the history (QUI
 screenshots: ## Take the README's pictures anew
 	$(BOOTSTRAP) --dev
 	@SCREENSHOTS=docs/images $(PYTHON) -m config.embedded test $(PYTHON) -m pytest tests/journeys/test_pages.py -k pictures
+
+schema: ## Write down what the migrations make (audit/schema.txt), after one is added
+	$(BOOTSTRAP)
+	@$(PYTHON) -m config.embedded --forget schema
+	@$(PYTHON) -m config.embedded schema sh -c '$(PYTHON) manage.py migrate -v 0 && $(PYTHON) manage.py check_schema --write'
+	@$(PYTHON) -m config.embedded --forget schema
 
 lint: ## Check the style, the layers and the types
 	$(BOOTSTRAP) --dev

@@ -10,7 +10,7 @@ which is never dropped.
 import gzip
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
@@ -55,7 +55,11 @@ def what_is_due() -> list[Due]:
     """The months with entries older than their kinds' years (HISTORY_YEARS), oldest first."""
     found = []
     for month in months.all_months():
-        over = {kind for kind in LogEntry.Kind.values if _end_of_years(month, kind) <= timezone.now()}
+        over = {
+            kind
+            for kind in LogEntry.Kind.values
+            if _end_of_years(month, kind, settings.HISTORY_YEARS) <= timezone.now()
+        }
         here = _of(month).exclude(event=DROPPED).order_by().values_list("kind", flat=True).distinct()
         if kinds := sorted(over & set(here)):
             found.append(Due(month, tuple(kinds)))
@@ -152,7 +156,8 @@ def drop(due: Due, manifest_path: Path) -> int:
     manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
     if (manifest["month"], manifest["kinds"]) != (f"{due.month:%Y-%m}", list(due.kinds)):
         raise NotArchived(f"{manifest_path} is of another month, or of other kinds.")
-    if any(_end_of_years(due.month, kind) > timezone.now() for kind in due.kinds):
+    years = settings.HISTORY_YEARS
+    if any(_end_of_years(due.month, kind, years) > timezone.now() for kind in due.kinds):
         raise NotArchived(f"{due.month:%Y-%m} has to be kept longer (HISTORY_YEARS).")
     archived = check_against_seals(manifest_path)
     going = _going(due).values("pk")
@@ -168,6 +173,7 @@ def drop(due: Due, manifest_path: Path) -> int:
             "count": count,
             "file": manifest["file"],
             "sha256": manifest["sha256"],
+            "years": {kind: years[kind] for kind in due.kinds},
         },
     )
     _keep_the_others(due)
@@ -183,13 +189,13 @@ class Drop:
     count: int
     entry_id: int
 
-    def was_due(self, sealed_at: datetime) -> bool:
+    def was_due(self, sealed_at: datetime, years: Mapping[str, int]) -> bool:
         """Whether the years of every kind were over when the entry that says so was sealed.
 
-        By the settings of now, and by the seal's time: an entry may say any time.
+        By the seal's time, and the years that were signed with it: an entry may say anything.
         """
         month = date.fromisoformat(f"{self.month}-01")
-        return all(_end_of_years(month, kind) <= sealed_at for kind in self.kinds)
+        return all(_end_of_years(month, kind, years) <= sealed_at for kind in self.kinds)
 
     def is_whole(self) -> bool:
         """Whether just so many leaves of the month and kinds are there, and of their entries none."""
@@ -207,9 +213,18 @@ def month_and_kind(leaf: SealedEntry) -> tuple[str, str]:
     return f"{timezone.localtime(leaf.timestamp):%Y-%m}", leaf.kind
 
 
-def _end_of_years(month: date, kind: str) -> datetime:
-    years = max(settings.HISTORY_YEARS[kind], LEAST_YEARS)
-    return months.span(month.replace(year=month.year + years))[1]
+def dropped() -> set[tuple[str, str]]:
+    """The months and kinds of which the history says that they were dropped, rightly or not."""
+    said = LogEntry.objects.filter(event=DROPPED, kind=LogEntry.Kind.DECISION).order_by()
+    return {
+        (detail["month"], kind)
+        for detail in said.values_list("additional_data", flat=True)
+        for kind in detail["kinds"]
+    }
+
+
+def _end_of_years(month: date, kind: str, years: Mapping[str, int]) -> datetime:
+    return months.span(month.replace(year=month.year + max(years[kind], LEAST_YEARS)))[1]
 
 
 def _of(month: date):

@@ -19,11 +19,9 @@ COLUMNS = (
     "inquiry_id", "kind", "object_id", "object_pk", "object_repr", "reason", "remote_addr", "remote_port",
     "serialized_data", "subject_id", "supply_point_number", "timestamp",
 )  # fmt: skip
-#: For SELECT.
-COLUMNS_SQL = ", ".join(
-    f'e."{name}"::text' if name in ("additional_data", "changes", "serialized_data") else f'e."{name}"'
-    for name in COLUMNS
-)
+JSON_COLUMNS = ("additional_data", "changes", "serialized_data")
+#: For SELECT. Django's cursor gives a jsonb as PostgreSQL's own text of it; a cast to text could be anybody's.
+COLUMNS_SQL = ", ".join(f'e."{name}"' for name in COLUMNS)
 ID, KIND, TIMESTAMP = (COLUMNS.index(name) for name in ("id", "kind", "timestamp"))
 
 _dump = json.JSONEncoder(ensure_ascii=False, sort_keys=True, allow_nan=False, separators=(",", ":")).encode

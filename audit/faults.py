@@ -29,6 +29,8 @@ FAULTS = {
     "seal_unpublished": _("Seal %(seal)s is not what was published to %(where)s."),
     "head_missing":     _("Seal %(seal)s is missing from what was published to %(where)s."),
     "archive_differs":  _("An archive is not what was sealed: %(why)s"),
+    "database_changed": _("The database is not what the migrations make: %(why)s."),
+    "pages_differ":     _("Read by %(filter)s, the pages do not show what the table holds: from entry %(entry)s of %(at)s on."),
     "trigger_missing":  _("The trigger %(trigger)s of %(table)s is missing, switched off, or does something else."),
 }
 # fmt: on

@@ -8,9 +8,10 @@ nothing is skipped and nothing comes twice.
 from collections.abc import Iterator
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from access.errors import Unfit
-from audit import recording
+from audit import archiving, recording
 from audit.models import LogEntry, SealedEntry
 
 #: Entries that are read at a time.
@@ -23,10 +24,11 @@ def begin(after: int | None) -> None:
     recording.decision("history.feed_begun", detail={"position": 0 if after is None else after + 1})
 
 
-def after(position: int | None) -> Iterator[tuple[int, LogEntry]]:
-    """The entries that are sealed by now and lie beyond the position (None: all), each with its own.
+def after(position: int | None) -> Iterator[tuple[int, LogEntry | None]]:
+    """What is sealed by now and lies beyond the position (None: all): each position with its entry.
 
-    Raises Unfit where one of them is archived and no longer here.
+    None in the place of one that was dropped from the database, as the history says; an archive holds it.
+    Raises Unfit where an entry is not here and nothing says that it was dropped.
     """
     while True:
         leaves = SealedEntry.objects.order_by("position")
@@ -36,10 +38,12 @@ def after(position: int | None) -> Iterator[tuple[int, LogEntry]]:
         if not some:
             return
         entries = _entries(some)
+        missing = [leaf for leaf in some if leaf.entry_id not in entries]
+        dropped = archiving.dropped() if missing else set()
         for leaf in some:
-            if leaf.entry_id not in entries:
-                raise Unfit(_archived(leaf.position))
-            yield leaf.position, entries[leaf.entry_id]
+            if leaf.entry_id not in entries and archiving.month_and_kind(leaf) not in dropped:
+                raise Unfit(_missing(leaf.position))
+            yield leaf.position, entries.get(leaf.entry_id)
         position = some[-1].position
 
 
@@ -50,9 +54,11 @@ def _entries(leaves: list[SealedEntry]) -> dict[int, LogEntry]:
     return LogEntry.objects.filter(timestamp__gte=min(times), timestamp__lte=max(times)).in_bulk(ids)
 
 
-def _archived(position: int) -> str:
-    oldest = LogEntry.objects.oldest_first().first()
-    there = SealedEntry.objects.filter(position__gt=position, timestamp__gte=oldest and oldest.timestamp)
-    first = there.order_by("position").first() if oldest else None
-    rest = f" What is here begins after --from {first.position - 1}." if first else ""
-    return f"The entry at position {position} is archived and no longer in the database.{rest}"
+def _missing(position: int) -> str:
+    entry = LogEntry.objects.filter(pk=OuterRef("entry_id"), timestamp=OuterRef("timestamp"))
+    next_one = SealedEntry.objects.filter(Exists(entry), position__gt=position).order_by("position").first()
+    rest = f" What is here begins after --from {next_one.position - 1}." if next_one else ""
+    return (
+        f"The entry at position {position} is missing, and nothing says that it was dropped: "
+        f"verify the history.{rest}"
+    )

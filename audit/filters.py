@@ -41,8 +41,8 @@ FILTERS = {
     "inquiry": gettext_lazy("Inquiry (number)"),
     "story": gettext_lazy("Correlation id"),
 }
-#: Filters that are one column's value, whose index serves them.
-_COLUMNS = {
+#: Filters that are one column's value as it stands, whose index serves them.
+COLUMNS = {
     "organization": "actor_organization",
     "role": "actor_role",
     "area": "area_code",
@@ -75,9 +75,21 @@ def shown(
     filters: as `HistoryFilter` cleans them; `order` "oldest" turns the order round. beyond: the last entry
     of the piece before. bound: only what is earlier than this.
     """
-    oldest_first = filters.get("order") == "oldest"
+    return first_of(_pieces(reader, filters), filters.get("order"), most=most, beyond=beyond, bound=bound)
+
+
+def first_of(
+    pieces: list[LogEntryQuerySet],
+    order: str | None = None,
+    *,
+    most: int,
+    beyond: Mark | None = None,
+    bound: Mark | None = None,
+) -> list[LogEntry]:
+    """Up to `most` entries of the pieces, in one order of time; beyond, bound: as `shown` takes them."""
+    oldest_first = order == "oldest"
     found: list[LogEntry] = []
-    for entries in _pieces(reader, filters):
+    for entries in pieces:
         if bound:
             entries = entries.before(bound)
         if beyond:
@@ -92,16 +104,21 @@ def how_many(reader: Person, filters: Mapping[str, Any], *, most: int, bound: Ma
 
 
 def _pieces(reader: Person, filters: Mapping[str, Any]) -> list[LogEntryQuerySet]:
-    """The entries that fit, as querysets without an entry in common, each of which one index serves.
-
-    Whose doing or whose fate are two: an OR of two columns has no index, and PostgreSQL would sort all
-    that a busy person ever did. A contract that the reader does not review has none, and needs no search.
-    """
+    """What fits of what the reader may read. A contract that they do not review needs no search."""
     contract = filters.get("contract")
     if contract and not policy.contracts_to_review(reader).filter(pk=contract).exists():
         return []
-    entries = visible_to(reader).between(filters.get("since"), filters.get("until"))
-    entries = entries.filter(**{_COLUMNS[name]: filters[name] for name in _COLUMNS if filters.get(name)})
+    return fitting(visible_to(reader), filters)
+
+
+def fitting(entries: LogEntryQuerySet, filters: Mapping[str, Any]) -> list[LogEntryQuerySet]:
+    """Those of the entries that fit, as querysets without one in common, each of which one index serves.
+
+    Whose doing or whose fate are two: an OR of two columns has no index, and PostgreSQL would sort all
+    that a busy person ever did.
+    """
+    entries = entries.between(filters.get("since"), filters.get("until"))
+    entries = entries.filter(**{COLUMNS[name]: filters[name] for name in COLUMNS if filters.get(name)})
     if number := filters.get("customer"):
         entries = entries.of_customer(normalising.digits(number))
     if story := filters.get("story"):

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -125,7 +126,11 @@ def _waiting() -> list[tuple[int, datetime]]:
 
 
 def _head(before: Seal | None, start: int, size: int, made_at: datetime, key: str) -> str:
-    """What is signed: JSON with its keys in order, which names the history, the range, the root, the seal before."""
+    """What is signed: JSON with its keys in order, which names the history, the range, the root, the seal before.
+
+    And the years for which entries are kept now: what is dropped is judged by the rule that was in force, and
+    the key's owner signs it, not the database's.
+    """
     return json.dumps(
         {
             "key": key,
@@ -136,6 +141,7 @@ def _head(before: Seal | None, start: int, size: int, made_at: datetime, key: st
             "root": HistoryTree().root(size).hex(),
             "size": size,
             "start": start,
+            "years": dict(sorted(settings.HISTORY_YEARS.items())),
         },
         separators=(",", ":"),
     )

@@ -19,7 +19,7 @@ from django.utils import timezone
 from access import policy
 from access.errors import Unfit
 from access.people import Person
-from audit import archiving, guards, publishing, recording
+from audit import archiving, guards, publishing, recording, two_readings
 from audit.faults import MOST, Outcome
 from audit.models import Seal, Unsealed
 from audit.sealing import LATE, SOON
@@ -41,8 +41,7 @@ def verify(
     What is sealed meanwhile is left for the next time. progress: is told how many entries of how many are done.
     """
     outcome = Outcome()
-    guards.check_tables(outcome)
-    guards.check_triggers(outcome)
+    guards.check_schema(outcome)
     archived: set[int] = set()
     for path in archives:
         try:
@@ -56,6 +55,7 @@ def verify(
         walk.go_on(piece)
         progress(outcome.entries, total)
     walk.stop()
+    two_readings.compare(outcome)
     check_completeness(outcome)
     check_published(outcome)
     return outcome

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -15,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from audit import archiving, canonical
 from audit.faults import MOST, Outcome
 from audit.models import LogEntry, Node, Seal, SealedEntry
-from audit.proof import NotProven, SignedHead, check_head, leaf_hash, node_hash
+from audit.proof import NotProven, SignedHead, check_head, leaf_hash, node_hash, read_json
 from audit.sealing import SOON, read_entries
 from audit.signing import trusted_keys
 from audit.tree import FAN, HistoryTree
@@ -258,10 +259,10 @@ def _drops(outcome: Outcome, keys: list[Ed25519PublicKey]) -> Iterator[archiving
         try:
             if leaf_hash(canonical.canonical(rows[0])) != bytes(leaf.digest):
                 continue  # the walk has named it
-            sealed_at = _moment(check_head(seal.head, bytes(seal.signature), keys))
+            sealed_at, rules = _moment(check_head(seal.head, bytes(seal.signature), keys)), _rules(seal, keys)
             detail = entry.additional_data
             drop = archiving.Drop(detail["month"], tuple(detail["kinds"]), detail["count"], entry.pk)
-            founded = drop.was_due(sealed_at) and drop.is_whole()
+            founded = any(drop.was_due(sealed_at, years) for years in rules) and drop.is_whole()
         except (NotProven, KeyError, TypeError, ValueError):
             continue
         if founded:
@@ -269,3 +270,13 @@ def _drops(outcome: Outcome, keys: list[Ed25519PublicKey]) -> Iterator[archiving
         else:
             kinds = ", ".join(drop.kinds)
             outcome.add("drop_unfounded", entry=entry.pk, month=drop.month, kinds=kinds)
+
+
+def _rules(seal: Seal, keys: list[Ed25519PublicKey]) -> list[dict[str, int]]:
+    """The years for which entries were kept when something was sealed, and just before it: they may have been raised.
+
+    Those of now where no head says any, as in the first ones. Raises NotProven.
+    """
+    heads = Seal.objects.filter(number__in=(seal.number - 1, seal.number))
+    said = [read_json(check_head(one.head, bytes(one.signature), keys).text) for one in heads]
+    return [head["years"] for head in said if "years" in head] or [settings.HISTORY_YEARS]

@@ -79,8 +79,8 @@ def test_the_kinds_that_have_to_stay_stay(old, tmp_path, settings):
     assert kept == decisions
     assert OLD in months.all_months()
     assert Unsealed.objects.count() == 1, "only the entry of the dropping waits for its seal"
-    assert guards.check_triggers(outcome := Outcome()) is None
-    assert outcome.ok, "the month that stays refuses as the others do"
+    assert guards.check_schema(outcome := Outcome()) is None
+    assert outcome.ok, outcome.faults  # the month that stays is made, and refuses, as the others
     assert {f.kind for f in faults()} == {"entry_missing"}, "until what says so is sealed"
     sealing.seal_what_waits()
     assert faults() == []
@@ -139,8 +139,8 @@ def test_nothing_is_dropped_before_its_years_are_over(old, tmp_path, settings):
 def forged_drop(old):
     """Says that a month and kinds were dropped, as somebody with the database would, and is sealed."""
 
-    def say(month: str, kinds: list[str], count: int, **columns) -> None:
-        detail = {"month": month, "kinds": kinds, "count": count, "file": "x", "sha256": "x"}
+    def say(month: str, kinds: list[str], count: int, *, years: dict | None = None, **columns) -> None:
+        detail = {"month": month, "kinds": kinds, "count": count, "file": "x", "sha256": "x", "years": years}
         recording.decision("history.dropped", detail=detail, **columns)
         sealing.seal_what_waits()
 
@@ -169,8 +169,55 @@ def test_no_word_of_a_drop_excuses_what_was_not_due(old, forged_drop):
 def test_a_drop_was_due_when_it_was_sealed_or_never(old):
     drop = archiving.Drop("2015-03", ("session",), 3, 1)
     its_years_end = datetime(2020, 3, 31, 15, tzinfo=UTC)
-    assert drop.was_due(its_years_end)
-    assert not drop.was_due(its_years_end - timedelta(seconds=1))
+    assert drop.was_due(its_years_end, {"session": 5})
+    assert not drop.was_due(its_years_end - timedelta(seconds=1), {"session": 5})
+    assert drop.was_due(its_years_end - timedelta(seconds=1), {"session": 4})
+
+
+def test_a_drop_is_judged_by_the_rule_that_it_was_made_under(old, tmp_path, settings):
+    """Whoever raises the years later accuses nobody."""
+    due = archiving.what_is_due()[1]
+    written, _ = archiving.archive(due, tmp_path)
+    archiving.drop(due, written)
+    said = LogEntry.objects.get(event="history.dropped")
+    assert said.additional_data["years"] == {"decision": 10, "session": 5}
+    kept = settings.HISTORY_YEARS
+    settings.HISTORY_YEARS = kept | {"session": 15}
+    sealing.seal_what_waits()
+    assert faults() == [], "raised after the drop, before its seal"
+    settings.HISTORY_YEARS = kept | {"session": 100, "decision": 100}
+    assert faults() == []
+
+
+def test_years_that_an_entry_gives_itself_excuse_nothing(old, forged_drop, settings):
+    kept = settings.HISTORY_YEARS
+    settings.HISTORY_YEARS = kept | {"session": 15}
+    recording.decision("demo.loaded", detail={"customers": 1})
+    sealing.seal_what_waits()  # a head that was signed under it
+    forged_drop("2015-03", ["session"], 3, years={"session": 5})
+    delete("kind = 'session' AND \"timestamp\" < '2016-01-01' AND \"timestamp\" > '2015-01-01'")
+    settings.HISTORY_YEARS = kept
+    assert {f.kind for f in faults()} == {"drop_unfounded", "entry_missing"}, "the signed rule counts"
+
+
+def test_a_drop_under_heads_that_said_no_years_is_judged_by_those_of_now(
+    old, forged_drop, settings, monkeypatch
+):
+    whole = sealing._head
+
+    def without_years(*facts) -> str:
+        said = json.loads(whole(*facts))
+        del said["years"]
+        return json.dumps(said, separators=(",", ":"))
+
+    monkeypatch.setattr(sealing, "_head", without_years)
+    recording.decision("demo.loaded", detail={"customers": 1})
+    sealing.seal_what_waits()
+    forged_drop("2015-03", ["session"], 3)
+    delete("kind = 'session' AND \"timestamp\" < '2016-01-01' AND \"timestamp\" > '2015-01-01'")
+    assert faults() == []
+    settings.HISTORY_YEARS = settings.HISTORY_YEARS | {"session": 15}
+    assert {f.kind for f in faults()} == {"drop_unfounded", "entry_missing"}
 
 
 def test_a_drop_excuses_neither_more_nor_fewer_entries_than_it_says(old, forged_drop):

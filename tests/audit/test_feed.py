@@ -8,11 +8,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
 from urllib.parse import quote
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 from django.db import connection
+from django.utils import timezone
 from ocsf.v1_3_0.events import ApiActivity, Authentication, DatastoreActivity, EntityManagement
 from pydantic import BaseModel
 
@@ -110,14 +113,40 @@ def test_from_any_position_on_nothing_is_skipped_and_nothing_comes_twice(world, 
 
 
 @pytest.mark.django_db
-def test_what_is_archived_is_said_and_not_passed_over(world):
+def test_what_is_missing_is_said_and_not_passed_over_and_the_position_that_is_named_works(world):
     seal_the_rest()
     here = SealedEntry.objects.count()
-    SealedEntry.objects.create(position=here, entry_id=10**12, timestamp=LogEntry.objects.latest("pk").timestamp, digest=bytes(32))  # fmt: skip
-    recording.decision("demo.loaded", detail={"customers": 1})
-    seal_the_rest()
-    with pytest.raises(Unfit, match=f"position {here} is archived.*--from {here}"):
+    at = LogEntry.objects.latest("pk").timestamp
+    SealedEntry.objects.bulk_create(
+        SealedEntry(position=here + n, entry_id=10**12 + n, kind="session", timestamp=at, digest=bytes(32))
+        for n in range(3)
+    )
+    entry = recording.decision("demo.loaded", detail={"customers": 1})
+    seal([entry])
+    with pytest.raises(Unfit, match=f"position {here} is missing.*--from {here + 2}"):
         list(feed.after(None))
+    assert list(feed.after(here + 2)) == [(here + 3, entry)]
+
+
+@pytest.mark.django_db
+def test_what_was_dropped_by_its_kind_is_passed_by_and_said(world):
+    """Some of a month, here and there between what stays."""
+    at = LogEntry.objects.latest("pk").timestamp
+    for n in (0, 1, 3):
+        SealedEntry.objects.create(
+            position=n, entry_id=10**12 + n, kind="session", timestamp=at, digest=bytes(32)
+        )
+    stays = recording.decision("demo.loaded", detail={"customers": 1})
+    SealedEntry.objects.create(position=2, entry_id=stays.pk, timestamp=stays.timestamp, digest=bytes(32))
+    month = f"{timezone.localtime(at):%Y-%m}"
+    recording.decision("history.dropped", detail={"month": month, "kinds": ["session"], "count": 3})
+    assert list(feed.after(None)) == [(0, None), (1, None), (2, stays), (3, None)]
+    out, err = StringIO(), StringIO()
+    call_command("stream_history", stdout=out, stderr=err)
+    assert positions([json.loads(line) for line in out.getvalue().splitlines()]) == [2]
+    assert [line.split(" were")[0] for line in err.getvalue().splitlines()] == [
+        "Positions 0 to 1", "Positions 3 to 3",
+    ]  # fmt: skip
 
 
 def strangers(told: BaseModel) -> list[str]:

@@ -28,15 +28,21 @@ class Command(BaseCommand):
 
     def handle(self, *, position: int | None, follow: bool, seconds_between: float, **options):
         ends = _Ends()
+        gone: list[int] = []
         try:
             with as_person(Person.objects.system()):
                 feed.begin(position)
             while not ends.within(0):
                 for reached, entry in feed.after(position):
                     position = reached
+                    if entry is None:
+                        gone.append(position)
+                        continue
+                    self._say_what_is_gone(gone)
                     self._write(ocsf.event(entry, position))
                     if ends.within(0):
                         return
+                self._say_what_is_gone(gone)
                 if not follow or ends.within(seconds_between):
                     return
         except Unfit as unfit:
@@ -44,6 +50,15 @@ class Command(BaseCommand):
         except BrokenPipeError:
             # Nobody reads any more. What waits in the buffer must not be tried again at the exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def _say_what_is_gone(self, positions: list[int]) -> None:
+        """For whoever runs the feed: the positions that no line will have, and why."""
+        if positions:
+            first, last = positions[0], positions[-1]
+            self.stderr.write(
+                f"Positions {first} to {last} were dropped from the database: an archive holds them."
+            )
+            positions.clear()
 
     def _write(self, event: dict) -> None:
         self.stdout.write(json.dumps(event, ensure_ascii=False))
