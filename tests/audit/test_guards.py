@@ -15,7 +15,7 @@ from audit.models import LogEntry
 from tests import world as worlds
 from tests.conftest import a_copy_of, leading_to
 
-LIE = "CREATE FUNCTION lie({0}) RETURNS {1} LANGUAGE sql AS 'SELECT {2}'"
+LIE = "CREATE FUNCTION lie({0}) RETURNS {1} LANGUAGE sql STRICT AS 'SELECT {2}'"
 MONTH = "(SELECT max(tableoid::regclass::text) FROM audit_logentry)"
 INDEX = (
     "UPDATE pg_index SET {0} WHERE indexrelid IN (SELECT i.inhrelid FROM pg_inherits i "
