@@ -217,9 +217,10 @@ def dropped() -> set[tuple[str, str]]:
     """The months and kinds of which the history says that they were dropped, rightly or not."""
     said = LogEntry.objects.filter(event=DROPPED, kind=LogEntry.Kind.DECISION).order_by()
     return {
-        (detail["month"], kind)
+        (str(detail.get("month")), str(kind))
         for detail in said.values_list("additional_data", flat=True)
-        for kind in detail["kinds"]
+        if isinstance(detail, dict)
+        for kind in detail.get("kinds", [])
     }
 
 

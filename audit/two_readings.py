@@ -15,6 +15,7 @@ from typing import Any
 
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from access.people import Person
 from audit import canonical, filters
@@ -31,7 +32,7 @@ ROW_BY_ROW = dict.fromkeys(
     ("enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan", "enable_partition_pruning"), "off"
 ) | {"constraint_exclusion": "off", "statement_timeout": "0"}
 #: What the pages' queries are asked with: by their indexes, however few rows there are.
-BY_INDEX = {"enable_seqscan": "off"}
+BY_INDEX = {"enable_seqscan": "off", "statement_timeout": "0"}
 #: Each filter by one value, and the column that it is about.
 COLUMNS = filters.COLUMNS | {"customer": "supply_point_number", "story": "cid"}
 
@@ -105,7 +106,9 @@ def _difference(rows: list[Row]) -> dict[str, Any] | None:
                 both = [*should, *shown]
                 odd = next((row for row in both if row not in should or row not in shown), should[0])
                 at = timezone.localtime(odd["timestamp"]).isoformat(timespec="seconds")
-                return {"filter": filters.in_words(filters.as_json(wanted)), "at": at, "entry": odd["id"]}
+                # The filter's name and no value: this is read by people who may not know whose it is
+                name = filters.FILTERS[next(iter(wanted))] if wanted else _("everything")
+                return {"filter": name, "at": at, "entry": odd["id"]}
     return None
 
 
