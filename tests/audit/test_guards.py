@@ -19,7 +19,7 @@ LIE = "CREATE FUNCTION lie({0}) RETURNS {1} LANGUAGE sql STRICT AS 'SELECT {2}'"
 MONTH = "(SELECT max(tableoid::regclass::text) FROM audit_logentry)"
 INDEX = (
     "UPDATE pg_index SET {0} WHERE indexrelid IN (SELECT i.inhrelid FROM pg_inherits i "
-    "WHERE i.inhparent IN ('history_by_kind'::regclass, 'history_by_time'::regclass))"
+    "WHERE i.inhparent IN (SELECT indexrelid FROM pg_index WHERE indrelid = 'audit_logentry'::regclass AND NOT indisprimary))"
 )
 FALSE_CHECK = (
     "DO $$ BEGIN EXECUTE format('ALTER TABLE %I ADD CHECK (kind <> ''decision'') NOT VALID', "
