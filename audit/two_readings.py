@@ -24,7 +24,7 @@ from audit.guards import settings_for_now
 from audit.models import LogEntry, LogEntryQuerySet, SealedEntry
 
 #: Runs of entries that are read, the newest and some at random, and entries of each, at most.
-RUNS, LENGTH = 4, 100
+RUNS, LENGTH = 3, 50
 #: Somebody may write between the two readings: so often is a run read again before it is said to differ.
 TRIES = 3
 #: What the table is read with: row after row, and none passed by for what a constraint says.
