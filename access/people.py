@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from customers.models import Organization, in_language
 
@@ -64,7 +65,7 @@ class Person(AbstractBaseUser):
         unique=True,
         validators=[UnicodeUsernameValidator()],
     )
-    name = models.CharField(_("name"), max_length=150)
+    name = models.CharField(pgettext_lazy("person", "name"), max_length=150)
     email = models.EmailField(_("email"), blank=True)
     organization = models.ForeignKey(
         Organization,

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from access.models.conditions import together
 from access.models.contracts import DelegationContract
@@ -38,7 +39,7 @@ class Request(models.Model):
 
     class Answer(models.TextChoices):
         AGREED = "agreed", _("Agreed")
-        REFUSED = "refused", _("Refused")
+        REFUSED = "refused", pgettext_lazy("request", "Refused")
         LAPSED = "lapsed", _("Lapsed")
 
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
