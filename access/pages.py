@@ -67,6 +67,7 @@ PAGES = {
     "portal:access_delegationcontract_changelist": "access.view_delegationcontract",
     "portal:access_delegationcontract_add":       "access.add_delegationcontract",
     "portal:access_delegationcontract_change":    "access.view_delegationcontract",
+    "portal:unsent_emails":                       "access.keep_emails",
     # the history
     "portal:history":                             "audit.read_history",
     "portal:history_entry":                       "audit.read_history",

@@ -8,7 +8,7 @@ from django.http import HttpRequest, JsonResponse
 from redis import Redis
 from redis.exceptions import RedisError
 
-from access import notices
+from access import watching
 from access.models import Heartbeat
 from audit import months, sealing
 
@@ -23,7 +23,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 if the database, Redis and a worker answer, the history has its next month and is sealed; else 503 with what is missing.
 
-    A worker that has fallen silent is told to those who should know, here, for no worker would.
+    Asking changes nothing: that a worker has fallen silent is noticed by `access.watching`.
     """
     state = {"database": _database_answers(), "redis": _redis_answers()}
     state["worker"] = state["database"] and _worker_was_heard_from()
@@ -59,9 +59,8 @@ def _redis_answers() -> bool:
 
 def _worker_was_heard_from() -> bool:
     try:
-        notices.miss_the_worker()
-        return Heartbeat.objects.exists() and notices.worker_silent_since() is None
-    except (DatabaseError, OSError):  # a mail server that does not answer is no worker's fault
+        return Heartbeat.objects.exists() and watching.worker_silent_since() is None
+    except DatabaseError:
         return False
 
 

@@ -12,6 +12,7 @@ from access.models.conditions import together
 from access.models.contracts import DelegationContract
 from access.models.emergencies import Emergency
 from access.people import Person
+from customers.one_line import OneLineField
 
 
 class RequestQuerySet(models.QuerySet):
@@ -45,7 +46,7 @@ class Request(models.Model):
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
     asked_by = models.ForeignKey(Person, models.PROTECT, related_name="+", verbose_name=_("asked by"))
     asked_at = models.DateTimeField(_("asked at"), db_default=Now())
-    because = models.CharField(_("reason"), max_length=200, blank=True)
+    because = OneLineField(_("reason"), max_length=200, blank=True)
     lapses_at = models.DateTimeField(_("lapses at"))
     emergency = models.ForeignKey(Emergency, models.PROTECT, null=True, related_name="requests")
     contract = models.ForeignKey(DelegationContract, models.PROTECT, null=True, related_name="+")
