@@ -111,7 +111,7 @@ def mark(request: HttpRequest, pk: int, entry: int) -> HttpResponse:
             if one.signed_off_at:
                 messages.info(request, str(late))
                 return redirect("portal:review", pk)
-            form = _mark_form(judged, request.POST | {"seen": judged.marked_at})
+            form = _mark_form(judged, request.POST.dict() | {"seen": judged.marked_at})
             form.add_error(None, str(late))
         except Unfit as unfit:
             form.add_error(unfit.field, str(unfit))
