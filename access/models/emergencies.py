@@ -1,7 +1,7 @@
 """Emergencies and the grants in them: from when to when, by whom, and what "live" means."""
 
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
@@ -132,7 +132,7 @@ class GrantQuerySet(models.QuerySet):
         )  # fmt: skip
         return self.aggregate(last=Max(stops))["last"]
 
-    def windows_of_people(self) -> Self:
+    def windows_of_people(self) -> "models.QuerySet[Any, tuple[int, datetime, datetime]]":
         """Person, since, until: from when to when each person holds one of these grants, if nobody ends it earlier."""
         stops = Least("ends_at", "emergency__expires_at", "roster_entry__contract__ends_at")
         people = self.order_by().values_list("roster_entry__person")
