@@ -8,6 +8,8 @@ from django.utils.translation import gettext_noop, ngettext_lazy
 SENTENCES = (
     gettext_noop("Add %(name)s"),
     gettext_noop("Add %s"),
+    gettext_noop(" By %(filter_title)s "),
+    gettext_noop("This field is required."),
     gettext_noop("Change %s"),
     gettext_noop("The {name} “{obj}” was added successfully."),
     gettext_noop("The {name} “{obj}” was added successfully. You may add another {name} below."),
@@ -20,6 +22,7 @@ SENTENCES = (
     gettext_noop("Ensure this value is greater than or equal to %(limit_value)s."),
     gettext_noop("Select a valid choice. %(value)s is not one of the available choices."),
     gettext_noop("The password is too similar to the %(verbose_name)s."),
+    ngettext_lazy("%(counter)s result", "%(counter)s results", "counter"),
     ngettext_lazy(
         "Ensure this value has at most %(limit_value)d character (it has %(show_value)d).",
         "Ensure this value has at most %(limit_value)d characters (it has %(show_value)d).",
