@@ -9,42 +9,41 @@ from django.utils.translation import gettext_lazy as _
 from customers import normalising, terms
 from customers.disclosure import FIELD_LABELS
 from customers.models import LastDigits
-from customers.one_line import OneLine
 from customers.terms import ASKS_OF, NUMBER_DIGITS, PHONE_DIGITS, Place, Terms
 
 
 class LookupForm(forms.Form):
     """One box for all that the caller says, and a field each; those that the person is not shown are not there."""
 
-    words = OneLine(
+    words = forms.CharField(
         label=_("What the caller says"),
         required=False,
         max_length=200,
         help_text=_("Name, address, phone, supply point number, in any order, with a space between."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    name = OneLine(
+    name = forms.CharField(
         label=FIELD_LABELS["name"],
         required=False,
         max_length=60,
         help_text=_("Kana or as written; the beginning, the given name or a part."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    address = OneLine(
+    address = forms.CharField(
         label=FIELD_LABELS["address"],
         required=False,
         max_length=100,
         help_text=_("From the municipality or from the town; chome, banchi and hyphens are the same."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    phone = OneLine(
+    phone = forms.CharField(
         label=FIELD_LABELS["phone"],
         required=False,
         max_length=40,
         help_text=_("The whole number; or its last four digits, with something else."),
         widget=forms.TextInput(attrs={"inputmode": "tel", "autocomplete": "off"}),
     )
-    supply_point_number = OneLine(
+    supply_point_number = forms.CharField(
         label=FIELD_LABELS["supply_point_number"],
         required=False,
         max_length=60,

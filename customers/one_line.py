@@ -14,15 +14,15 @@ from django.utils.translation import gettext_lazy as _
 #: Control characters, separators of lines and paragraphs, controls of the writing direction, and halves
 #: of a character that are none. The database refuses the same (migrations).
 NOT_IN_ONE_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+#: What telephones and pages paste around a number: it says nothing, so that a form takes it away.
+_DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+ONE_LINE = _("Write it in one line: it holds a line break or another invisible control character.")
 
 
 def is_one_line(text: str) -> None:
     """A validator: raises ValidationError for text that holds more than one line of plain characters."""
     if NOT_IN_ONE_LINE.search(text):
-        raise ValidationError(
-            _("Write it in one line: it holds a line break or another invisible control character."),
-            code="one_line",
-        )
+        raise ValidationError(ONE_LINE, code="one_line")
 
 
 def as_one_line(text: str) -> str:
@@ -31,13 +31,13 @@ def as_one_line(text: str) -> str:
 
 
 class OneLine(forms.CharField):
-    """A field of a form for one line. A tab is a space, as in what is copied from a sheet."""
+    """A field of a form for one line. A tab is a space, as in what is copied from a sheet; directions go."""
 
     default_validators = [is_one_line]
 
     def to_python(self, value):
         text = super().to_python(value)
-        return text.replace("\t", " ") if text else text
+        return _DIRECTIONS.sub("", text.replace("\t", " ")) if text else text
 
 
 class OneLineField(models.CharField):

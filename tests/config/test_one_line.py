@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from access.forms import DeclareForm
 from access.models import DelegationContract, Emergency, Grant, Office, Person, Request
+from customers.forms import LookupForm
 from customers.models import Organization, ServiceArea
 from customers.one_line import OneLine, OneLineField
 
@@ -78,25 +79,30 @@ def form_fields() -> Iterator[tuple[str, forms.CharField]]:
     """Every one-line field of theirs."""
     longer = forms.Textarea | forms.PasswordInput | forms.HiddenInput
     for form in our_forms():
+        if form is LookupForm:
+            continue  # what is pasted is made into keys, and is kept nowhere
         for name, field in form.base_fields.items():
             if isinstance(field, forms.CharField) and not isinstance(field.widget, longer):
                 yield f"{form.__module__}.{form.__name__}.{name}", field
 
 
-def refuses(field, value: str) -> bool:
+def lets_through(field: forms.Field | models.Field, never: str) -> bool:
+    """Whether what it must not hold comes through: neither refused nor, by a form, taken away."""
+    value = f"a{never}b@example.jp"
     try:
-        field.clean(value) if isinstance(field, forms.Field) else field.run_validators(value)
+        if isinstance(field, forms.Field):
+            return never in str(field.clean(value))
+        field.run_validators(value)
     except ValidationError:
-        return True
-    return False
+        return False
+    return True
 
 
 def test_every_column_for_peoples_words_is_one_line():
     found = list(columns())
     assert len(found) > 20
     for field in found:
-        lets_through = [repr(one) for one in NEVER if not refuses(field, f"a{one}b@example.jp")]
-        assert not lets_through, f"{field} is no OneLineField"
+        assert not [repr(one) for one in NEVER if lets_through(field, one)], f"{field} is no OneLineField"
 
 
 def test_every_one_line_field_of_a_form_refuses_them():
@@ -104,15 +110,15 @@ def test_every_one_line_field_of_a_form_refuses_them():
     assert {
         "access.forms.DeclareForm.name",
         "access.admin.PersonForm.name",
-        "customers.forms.LookupForm.words",
+        "audit.forms.HistoryFilter.person",
     } <= set(found)
     for name, field in found.items():
-        lets_through = [repr(one) for one in NEVER if not refuses(field, f"a{one}b@example.jp")]
-        assert not lets_through, f"{name} is no OneLine"
+        assert not [repr(one) for one in NEVER if lets_through(field, one)], f"{name} is no OneLine"
 
 
-def test_a_tab_from_a_sheet_is_a_space():
+def test_what_is_pasted_from_a_sheet_or_a_telephone_is_plain():
     assert OneLine().clean("香川\t花子") == "香川 花子"
+    assert OneLine().clean("\u202d087-899-0109\u202c") == "087-899-0109"
 
 
 def test_to_a_migration_it_is_a_column_of_characters():
@@ -120,7 +126,7 @@ def test_to_a_migration_it_is_a_column_of_characters():
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("bad", ["\r\nBcc: a@example.jp", "\x00", "\u202e", "\u2028"])
+@pytest.mark.parametrize("bad", ["\r\nBcc: a@example.jp", "\x00", "\u2028"])
 def test_the_form_says_it_beside_the_field_and_keeps_the_rest(world, client_of, bad):
     client = client_of(world.supervisor)
     typed = {"kind": "typhoon", "name": f"台風{bad}14号", "areas": [world.areas["37201"].pk]}
