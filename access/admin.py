@@ -243,7 +243,10 @@ class ContractAdmin(PortalModelAdmin):
     def state(self, contract):
         if contract.ended_at:
             return _("ended")
-        return _("suspended") if contract.suspended_at else _("concluded")
+        if contract.suspended_at:
+            return _("suspended")
+        in_force = DelegationContract.objects.in_force().filter(pk=contract.pk).exists()
+        return _("In force") if in_force else _("Not in force")
 
     @admin.display(description=_("roster"))
     def roster_link(self, contract):

@@ -19,6 +19,7 @@ from access.models import (
 )
 from customers import normalising
 from customers.models import ServiceArea
+from customers.one_line import OneLine
 
 
 class MomentInput(forms.DateTimeInput):
@@ -79,7 +80,7 @@ class DeclareForm(RostersForm):
     """Declares an emergency, or begins a drill, and grants it in one step."""
 
     kind = forms.ChoiceField(label=_("Kind"), choices=Emergency.Kind)
-    name = forms.CharField(
+    name = OneLine(
         label=_("Name"),
         max_length=100,
         help_text=_("As people call it, for example “Typhoon No. 14”."),
@@ -188,13 +189,13 @@ class ExtendForm(forms.Form):
     until = forms.DateTimeField(
         label=_("Open until"), widget=MomentInput(), input_formats=MOMENTS, help_text=_("Japan time.")
     )
-    because = forms.CharField(label=_("Reason"), max_length=200)
+    because = OneLine(label=_("Reason"), max_length=200)
 
 
 class BecauseForm(forms.Form):
     """Why: written into the history."""
 
-    because = forms.CharField(label=_("Reason"), max_length=200)
+    because = OneLine(label=_("Reason"), max_length=200)
 
 
 class AreasForm(forms.Form):
@@ -208,7 +209,7 @@ class AreasForm(forms.Form):
 class HelpForm(forms.Form):
     """A contractor's sentence to the supervisors."""
 
-    because = forms.CharField(label=_("Why you are needed, in one sentence"), max_length=200)
+    because = OneLine(label=_("Why you are needed, in one sentence"), max_length=200)
 
 
 class InquiryForm(forms.ModelForm):

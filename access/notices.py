@@ -4,20 +4,20 @@ A notice is a row; a unique constraint on person, kind and occasion is what make
 customer or a caller is ever in one.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
-from django.conf import settings
-from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.urls import reverse
-from django.utils import formats, timezone, translation
+from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from access.models import DelegationContract, Emergency, Grant, Heartbeat, Notice, Person, Request, Role
+from access import durations
+from access.models import DelegationContract, Emergency, Grant, Notice, Person, Request, Role
 from audit.models import Review
 
 #: Kind to the sentence that it reads as; the words are the notice's own.
@@ -26,8 +26,12 @@ SENTENCES = {
     "declared":   gettext_noop("The emergency “%(name)s” is declared (%(by)s). It is open until %(until)s."),
     "drilled":    gettext_noop("The drill “%(name)s” has begun (%(by)s). It is open until %(until)s."),
     "called":     gettext_noop("You are called for in “%(name)s”: you may look callers up until %(until)s."),
-    "expires_60": gettext_noop("“%(name)s” expires in an hour, at %(until)s. Extend it if it is still needed."),
-    "expires_15": gettext_noop("“%(name)s” expires in 15 minutes, at %(until)s. Extend it if it is still needed."),
+    "expires_60": gettext_noop("“%(name)s” expires at %(until)s (%(left)s left when this was sent). Extend it if it is still needed."),
+    "expires_15": gettext_noop("“%(name)s” expires at %(until)s (%(left)s left when this was sent). Extend it if it is still needed."),
+    "grant_60":   gettext_noop("Your access in “%(name)s” ends at %(until)s (%(left)s left when this was sent). Ask a supervisor if you are needed longer."),
+    "grant_15":   gettext_noop("Your access in “%(name)s” ends at %(until)s (%(left)s left when this was sent). Ask a supervisor if you are needed longer."),
+    "grants_60":  gettext_noop("In “%(name)s” access of %(count)s people ends before the emergency does, first at %(until)s (%(left)s left when this was sent). Grant anew whoever is still needed."),
+    "grants_15":  gettext_noop("In “%(name)s” access of %(count)s people ends before the emergency does, first at %(until)s (%(left)s left when this was sent). Grant anew whoever is still needed."),
     "ended":      gettext_noop("“%(name)s” is over. Contractors see no customer any more."),
     "review":     gettext_noop("The review of “%(name)s” is open, and due on %(until)s."),
     "review_half": gettext_noop("Half of the time for the review of “%(name)s” is over. It is due on %(until)s."),
@@ -42,12 +46,9 @@ SENTENCES = {
 }
 # fmt: on
 
-#: Minutes before an expiry at which it is told.
+#: Minutes before an end at which it is told, and the kinds of notices that tell it.
 WARNINGS = (60, 15)
-#: Emails sent in one run of the task.
-EMAILS_AT_A_TIME = 200
-#: Seconds after which a worker that was not heard from is missed.
-SILENCE = 5 + 5 * settings.SWEEP_SECONDS
+WARNED = {f"{kind}_{minutes}": minutes for kind in ("expires", "grant", "grants") for minutes in WARNINGS}
 
 
 def tell(people: Iterable[Person], kind: str, about: str, words: dict, path: str) -> None:
@@ -66,6 +67,9 @@ def sentence(notice: Notice) -> str:
         words["name"] = formats.date_format(date.fromisoformat(words["month"]), "YEAR_MONTH_FORMAT")
     if "until" in words:
         words["until"] = moment(words["until"])
+    if notice.kind in WARNED:
+        minutes = words.get("minutes", WARNED[notice.kind])  # older notices say only which warning they were
+        words["left"] = durations.in_words(timedelta(minutes=minutes))
     if notice.kind == "waiting":
         words["kind"] = Request.Kind(words["kind"]).label
     return _(SENTENCES[notice.kind]) % words
@@ -163,17 +167,9 @@ def stopped(person: Person, at: datetime) -> None:
 
 @transaction.atomic
 def tell_what_time_asks_for() -> None:
-    """Notices that follow from the facts at this moment: called for, expiring soon, over, waiting."""
+    """Notices that follow from the facts at this moment: called for, over, waiting."""
     for emergency in Emergency.objects.open():
         _tell_who_is_called_for(emergency)
-    for minutes in WARNINGS:
-        soon = Now() + timedelta(minutes=minutes)
-        for emergency in Emergency.objects.open().filter(expires_at__lte=soon):
-            # A late run says what is true now: 15 minutes, not 60
-            if minutes == WARNINGS[-1] or not _expires_within(emergency, WARNINGS[-1]):
-                about = f"emergency {emergency.pk} {emergency.expires_at:%Y-%m-%dT%H:%M:%S}"
-                path = reverse("portal:extend_emergency", args=[emergency.pk])
-                tell(supervisors(), f"expires_{minutes}", about, _words_of(emergency), path)
     for request in Request.objects.waiting().select_related("asked_by", "subject"):
         words = {"kind": request.kind, "by": request.asked_by.name}
         role = Role.ADMINISTRATOR if request.kind in ("account", "right") else Role.SUPERVISOR
@@ -184,16 +180,16 @@ def tell_what_time_asks_for() -> None:
     _tell_of_reviews_that_wait()
 
 
-def _expires_within(emergency: Emergency, minutes: int) -> bool:
-    soon = Now() + timedelta(minutes=minutes)
-    return Emergency.objects.filter(pk=emergency.pk, expires_at__lte=soon).exists()
-
-
 def _tell_who_is_called_for(emergency: Emergency) -> None:
-    told = Notice.objects.filter(kind="called", about=f"emergency {emergency.pk}").values("person")
-    live = Grant.objects.live().filter(emergency=emergency)
-    people = Person.objects.filter(roster_entries__grants__in=live).exclude(pk__in=told).distinct()
-    tell(people, "called", f"emergency {emergency.pk}", _words_of(emergency), reverse("portal:index"))
+    about = f"emergency {emergency.pk}"
+    told = Notice.objects.filter(kind="called", about=about).values("person")
+    live = Grant.objects.live().filter(emergency=emergency).exclude(roster_entry__person__in=told)
+    called: dict[datetime, list[int]] = defaultdict(list)
+    for person, _since, until in live.windows_of_people():
+        called[until].append(person)
+    for until, people in called.items():
+        words = {"name": emergency.name, "until": until.isoformat()}
+        tell(Person.objects.filter(pk__in=people), "called", about, words, reverse("portal:index"))
 
 
 def review_opened(review: Review) -> None:
@@ -230,62 +226,6 @@ def _tell_of(kind: str, review: Review, people) -> None:
 
 def _auditors_who_make(review: Review):
     return _auditors() if review.contract_id is None else _auditors_of([review.contract_id])
-
-
-def worker_silent_since():
-    """When the last worker was heard from, if that is too long ago; None if all is well or none ever was."""
-    limit = Now() - timedelta(seconds=SILENCE)
-    beat = Heartbeat.objects.filter(pk=1, heard_at__lt=limit).first()
-    return beat.heard_at if beat else None
-
-
-def miss_the_worker() -> None:
-    """Tells supervisors and administrators, once a silence, by email at once: no worker would send it."""
-    since = worker_silent_since()
-    if since is None:
-        return
-    people = Person.objects.filter(role__in=[Role.SUPERVISOR, Role.ADMINISTRATOR], is_active=True)
-    about = f"worker {since:%Y-%m-%dT%H:%M:%S}"
-    if Notice.objects.filter(kind="silent", about=about).exists():
-        return
-    tell(people, "silent", about, {"until": since.isoformat()}, reverse("portal:index"))
-    send_emails(Notice.objects.filter(kind="silent", about=about))
-
-
-def send_emails(notices=None) -> int:
-    """Emails the notices that were not yet, to those who have an address; returns how many were sent.
-
-    Each is locked while it is sent, so that two workers do not send the same. Whoever has no address
-    has the portal.
-    """
-    waiting = Notice.objects.all() if notices is None else notices
-    with transaction.atomic():
-        batch = list(
-            waiting.filter(emailed_at=None)
-            .select_for_update(skip_locked=True, of=("self",))
-            .select_related("person")
-            .order_by("pk")[:EMAILS_AT_A_TIME]
-        )
-        messages = [_email(notice) for notice in batch if notice.person.email]
-        if messages:
-            get_connection().send_messages(messages)
-        Notice.objects.filter(pk__in=[notice.pk for notice in batch]).update(emailed_at=Now())
-    return len(messages)
-
-
-def _email(notice: Notice) -> EmailMessage:
-    """The notice as a message: Japanese, then English, and where to look."""
-    said = {}
-    for language in ("ja", "en"):
-        with translation.override(language):
-            said[language] = sentence(notice)
-    return EmailMessage(
-        subject=said["ja"],
-        body=f"{said['ja']}\n\n{said['en']}\n\n{settings.PORTAL_ADDRESS}{notice.path}\n",
-        to=[notice.person.email],
-        # The same notice is the same message, whoever sends it again
-        headers={"Message-ID": f"<notice-{notice.pk}@{settings.PORTAL_HOST}>"},
-    )
 
 
 def _words_of(emergency: Emergency) -> dict:

@@ -87,6 +87,7 @@ PAGES = {
     "portal:access_delegationcontract_changelist": Page("access.view_delegationcontract", SHOWN),
     "portal:access_delegationcontract_add":        Page("access.add_delegationcontract", BOTH),
     "portal:access_delegationcontract_change":     Page("access.view_delegationcontract", BOTH),
+    "portal:unsent_emails":                        Page("access.keep_emails", BOTH),
     # the history
     "portal:history":                              Page("audit.read_history", BOTH),
     "portal:history_entry":                        Page("audit.read_history", SHOWN),

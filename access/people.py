@@ -10,8 +10,10 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from customers.models import Organization, in_language
+from customers.one_line import OneLineField
 
 
 class Role(models.TextChoices):
@@ -27,8 +29,8 @@ class Role(models.TextChoices):
 class Office(models.Model):
     """An office of the network operator; its group holds the areas that its operators may consult."""
 
-    name = models.CharField(_("name"), max_length=50, unique=True)
-    name_en = models.CharField(_("name in English"), max_length=100)
+    name = OneLineField(_("name"), max_length=50, unique=True)
+    name_en = OneLineField(_("name in English"), max_length=100)
     group = models.OneToOneField(Group, models.PROTECT, editable=False)
 
     class Meta:
@@ -58,13 +60,13 @@ class Person(AbstractBaseUser):
     Nobody is a superuser: no column could say so. A person is closed (`is_active` off), never deleted.
     """
 
-    username = models.CharField(
+    username = OneLineField(
         _("username"),
         max_length=150,
         unique=True,
         validators=[UnicodeUsernameValidator()],
     )
-    name = models.CharField(_("name"), max_length=150)
+    name = OneLineField(pgettext_lazy("person", "name"), max_length=150)
     email = models.EmailField(_("email"), blank=True)
     organization = models.ForeignKey(
         Organization,
@@ -82,7 +84,7 @@ class Person(AbstractBaseUser):
         verbose_name=_("office"),
         related_name="people",
     )
-    department = models.CharField(
+    department = OneLineField(
         _("department"),
         max_length=100,
         blank=True,

@@ -103,6 +103,7 @@ ROLES = (
                 "access.keep_object_rights",
                 "access.answer_request",
                 "access.answer_account_request",
+                "access.keep_emails",
                 "customers.import_customers",
                 "customers.view_organization",
                 "customers.add_organization",

@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 from django.db.models.functions import Now
 
-from access import answering, lifecycle, notices, session_ends, stopping
+from access import answering, emails, lifecycle, notices, session_ends, stopping, warnings
 from access.models import Heartbeat
 from access.people import Person, Session
 from access.reconcile import reconcile
@@ -26,6 +26,7 @@ STEPS = (
     session_ends.close_sessions_of_ended_grants,
     answering.let_lapse,
     notices.tell_what_time_asks_for,
+    warnings.warn,
     months.add_what_is_missing,
     errands.clear_away,
     _clear_expired_sessions,
@@ -55,4 +56,4 @@ def sweep() -> None:
 @shared_task
 def email_notices() -> None:
     """Emails what people were told: apart from the sweep, for a mail server may be slow."""
-    notices.send_emails()
+    emails.send()

@@ -14,6 +14,7 @@ from audit.filters import FILTERS, customer_of_text
 from audit.models import LogEntry, ReviewedEntry
 from customers import normalising
 from customers.models import Organization, ServiceArea, in_language
+from customers.one_line import OneLine
 
 ALL = ("", _("All"))
 #: How many emergencies and contracts are listed to choose from.
@@ -79,8 +80,8 @@ class HistoryFilter(forms.Form):
     What there is to choose comes from the registers and the tables, never from a look through the history.
     """
 
-    person = forms.CharField(label=FILTERS["person"], required=False, max_length=150)
-    customer = forms.CharField(label=FILTERS["customer"], required=False, max_length=60)
+    person = OneLine(label=FILTERS["person"], required=False, max_length=150)
+    customer = OneLine(label=FILTERS["customer"], required=False, max_length=60)
     emergency = NumberChoice("emergency")
     kind = forms.ChoiceField(label=FILTERS["kind"], required=False, choices=[ALL, *LogEntry.Kind.choices])
     since = Moment(label=FILTERS["since"], required=False)

@@ -1,12 +1,13 @@
 """Pages of the reviews: what waits, one with its figures and entries, judging, signing off, a second look."""
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from access import clock
-from access.errors import Unfit
+from access.errors import AlreadyDone, Unfit
 from access.forms import BecauseForm
 from access.views.acting import act_on, attempt
 from audit import reading, review_words
@@ -99,12 +100,17 @@ def mark(request: HttpRequest, pk: int, entry: int) -> HttpResponse:
     if form.is_valid():
         said = form.cleaned_data
         try:
-            attempt(
-                request,
-                lambda: rules.mark(request.user, judged, said["mark"], said["note"], said["seen"]),
-                lambda done: _("Judged."),
-            )
+            rules.mark(request.user, judged, said["mark"], said["note"], said["seen"])
+            messages.success(request, _("Judged."))
             return redirect(f"{reverse('portal:review', args=[pk])}#entry-{judged.pk}")
+        except AlreadyDone as late:
+            # Beside the other mark, which they see now, what they typed stays, to be sent once more
+            one, judged = _review(request, pk), one.entries.get(pk=entry)
+            if one.signed_off_at:
+                messages.info(request, str(late))
+                return redirect("portal:review", pk)
+            form = _mark_form(judged, request.POST.dict() | {"seen": judged.marked_at})
+            form.add_error(None, str(late))
         except Unfit as unfit:
             form.add_error(unfit.field, str(unfit))
     return _page(request, one, judged, form)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from access.models import DelegationContract, Person
 from audit.windows import STEPS
 from customers import normalising
+from customers.one_line import OneLine
 
 #: Digits of a supply point number.
 DIGITS = 22
@@ -27,7 +28,7 @@ class TimelineForm(forms.Form):
     contract = forms.ModelChoiceField(
         DelegationContract.objects.none(), label=_("Contract"), required=False, empty_label=_("All")
     )
-    person = forms.CharField(label=_("Person (username)"), required=False, max_length=150)
+    person = OneLine(label=_("Person (username)"), required=False, max_length=150)
 
     def __init__(self, data, *, contracts):
         super().__init__(data)
@@ -51,7 +52,7 @@ class TimelineForm(forms.Form):
 class CustomerForm(forms.Form):
     """Whose disclosures: a supply point number, with spaces, hyphens and full-width digits as people write it."""
 
-    number = forms.CharField(
+    number = OneLine(
         label=_("Supply point number"),
         max_length=60,
         widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),

@@ -10,7 +10,7 @@ from django.utils.crypto import constant_time_compare
 from redis import Redis
 from redis.exceptions import RedisError
 
-from access import notices
+from access import watching
 from access.models import Heartbeat
 from access.people import Role
 from audit import months, sealing
@@ -27,7 +27,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """200 if the database, Redis and a worker answer, the history has its next month and is sealed; else 503.
 
     Asking changes nothing and tells nobody. What is missing learns who may: the holder of HEALTH_TOKEN, or an
-    administrator who is signed in.
+    administrator who is signed in. That a worker has fallen silent is noticed and told by `access.watching`.
     """
     state = {"database": _database_answers(), "redis": _redis_answers()}
     state["worker"] = state["database"] and _worker_was_heard_from()
@@ -78,7 +78,7 @@ def _redis_answers() -> bool:
 
 def _worker_was_heard_from() -> bool:
     try:
-        return Heartbeat.objects.exists() and notices.worker_silent_since() is None
+        return Heartbeat.objects.exists() and watching.worker_silent_since() is None
     except DatabaseError:
         return False
 

@@ -6,7 +6,7 @@ from django.shortcuts import render
 from access import answering, clock, granting, inquiries, policy
 from access.errors import Denied
 from access.forms import HelpForm
-from access.models import DelegationContract, Emergency, Request
+from access.models import DelegationContract, Emergency, Notice, Request
 from access.people import Role
 from access.roles import ROLES
 from audit import reading, review
@@ -56,7 +56,7 @@ def _supervisor(person) -> dict:
 
 
 def _administrator(person) -> dict:
-    return {"waiting": answering.waiting_for(person).count()}
+    return {"waiting": answering.waiting_for(person).count(), "unsent": Notice.objects.unsent().count()}
 
 
 def _auditor(person) -> dict:

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from access import admin as access_admin
 from access import models as access
-from access.views import board, contracts, emergencies, grants, inquiries, requests
+from access.views import board, contracts, emails, emergencies, grants, inquiries, requests
 from audit import errand_views, review_views, seal_views, subject_views, timeline_views
 from audit import views as audit_views
 from config import home
@@ -93,6 +93,7 @@ class Portal(admin.AdminSite):
             # what waits for somebody, and the board
             path("requests/", requests.requests, name="requests"),
             path("requests/<int:pk>/answer/", requests.answer, name="answer"),
+            path("emails/", emails.unsent, name="unsent_emails"),
             path("board/", board.night, name="board"),
             path("board/grants/", board.live_grants, name="live_grants"),
             path("board/lookups/", board.lookups, name="lookups"),

@@ -107,6 +107,10 @@ def server(listen: str, threads: int, patience: float, connections: int) -> Base
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     from django.core.wsgi import get_wsgi_application  # not before the settings are known
 
+    application = get_wsgi_application()
+    from access import watching
+
+    watching.begin()
     BaseWSGIServer.channel_class = Channel
     Channel.patience = patience
     where = (
@@ -115,7 +119,7 @@ def server(listen: str, threads: int, patience: float, connections: int) -> Base
         else {"listen": listen}
     )
     return create_server(
-        get_wsgi_application(),
+        application,
         _dispatcher=Dispatcher(threads),
         **where,
         connection_limit=connections,

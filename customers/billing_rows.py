@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from customers import normalising
 from customers.billing_file import COLUMNS, BillingFile, label
 from customers.models import Customer
+from customers.one_line import NOT_IN_ONE_LINE, ONE_LINE
 
 VOLTAGES = {
     "low": "low",
@@ -195,13 +196,15 @@ def _unknown(field: str) -> str:
 
 
 def _text(longest: int) -> Callable[[str], str]:
-    """A check for words: there, without NUL, no longer than the column."""
+    """A check for words: there, of one line, no longer than the column."""
 
     def check(text: str) -> str:
         if not text:
             raise Wrong(_missing())
         if "\0" in text:
             raise Wrong(_("It holds a character that is none (NUL)."))
+        if NOT_IN_ONE_LINE.search(text):
+            raise Wrong(str(ONE_LINE))
         if len(text) > longest:
             raise Wrong(_too_long(longest))
         return text

@@ -6,6 +6,8 @@ from django.db.models import Func, Q
 from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from customers.one_line import OneLineField
+
 
 class Organization(models.Model):
     """A company (事業者). Its kind never changes: the database refuses it (migration 0002)."""
@@ -15,8 +17,8 @@ class Organization(models.Model):
         AFFILIATE_RETAILER = "affiliate_retailer", _("Affiliate retailer")
         RETAILER = "retailer", _("Retailer")
 
-    name = models.CharField(_("name"), max_length=100, unique=True)
-    name_en = models.CharField(_("name in English"), max_length=100, blank=True)
+    name = OneLineField(_("name"), max_length=100, unique=True)
+    name_en = OneLineField(_("name in English"), max_length=100, blank=True)
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
 
     class Meta:
@@ -48,9 +50,9 @@ class ServiceArea(models.Model):
         TRAINING = "訓練", _("Training area")
 
     code = models.CharField(_("code (JIS X 0402)"), max_length=5, unique=True)
-    name = models.CharField(_("name"), max_length=50)
-    name_kana = models.CharField(_("name in kana"), max_length=100)
-    name_en = models.CharField(_("name in English"), max_length=100)
+    name = OneLineField(_("name"), max_length=50)
+    name_kana = OneLineField(_("name in kana"), max_length=100)
+    name_en = OneLineField(_("name in English"), max_length=100)
     prefecture = models.CharField(_("prefecture"), max_length=10, choices=Prefecture)
     is_training = models.BooleanField(_("training area"), default=False)
 
@@ -103,15 +105,15 @@ class Customer(models.Model):
 
     supply_point_number = models.CharField(_("supply point number"), max_length=22, unique=True)
     area = models.ForeignKey(ServiceArea, models.PROTECT, verbose_name=_("service area"))
-    name = models.CharField(max_length=100)
-    name_kana = models.CharField(max_length=200)
-    address = models.CharField(max_length=200)
-    phone = models.CharField(max_length=20)
+    name = OneLineField(max_length=100)
+    name_kana = OneLineField(max_length=200)
+    address = OneLineField(max_length=200)
+    phone = OneLineField(max_length=20)
     voltage = models.CharField(max_length=10, choices=Voltage)
     # Its index is `customer_of_retailer`, which also gives them in the order of an export
     retailer = models.ForeignKey(Organization, models.PROTECT, related_name="customers", db_index=False)
     menu_category = models.CharField(max_length=10, choices=MenuCategory)
-    service_menu = models.CharField(max_length=50)
+    service_menu = OneLineField(max_length=50)
     contracted_capacity_kva = models.DecimalField(max_digits=9, decimal_places=1, null=True)
     contracted_power_kw = models.DecimalField(max_digits=9, decimal_places=1, null=True)
     power_factor_percent = models.PositiveSmallIntegerField(null=True)

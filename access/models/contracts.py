@@ -17,6 +17,7 @@ from access.models.conditions import not_yet, together
 from access.people import Person, Role
 from customers.disclosure import DELEGABLE_ITEMS, TABLE
 from customers.models import Organization
+from customers.one_line import OneLineField
 
 
 def in_force_at(at, of: str = "") -> Q:
@@ -37,7 +38,7 @@ class ContractQuerySet(models.QuerySet):
 class DelegationContract(models.Model):
     """業務委託契約: what a delegator lets a delegate's people do in an emergency, and for how long."""
 
-    title = models.CharField(_("title"), max_length=100, unique=True)
+    title = OneLineField(_("title"), max_length=100, unique=True)
     delegator = models.ForeignKey(Organization, models.PROTECT, related_name="+", verbose_name=_("delegator"))
     delegate = models.ForeignKey(Organization, models.PROTECT, related_name="+", verbose_name=_("delegate"))
     starts_at = models.DateTimeField(_("in force from"))

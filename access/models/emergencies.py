@@ -1,12 +1,12 @@
 """Emergencies and the grants in them: from when to when, by whom, and what "live" means."""
 
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.db import models
-from django.db.models import F, Func, Max, Q
+from django.db.models import F, Func, Max, Min, Q
 from django.db.models.functions import Least, Now
 from django.utils.translation import gettext_lazy as _
 
@@ -14,6 +14,7 @@ from access.models.conditions import not_yet, together
 from access.models.contracts import RosterEntry, current_at, in_force_at
 from access.people import Person
 from customers.models import ServiceArea
+from customers.one_line import OneLineField
 
 
 def open_at(at, of: str = "") -> Q:
@@ -43,7 +44,7 @@ class Emergency(models.Model):
         OTHER = "other", _("Other")
 
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
-    name = models.CharField(_("name"), max_length=100)
+    name = OneLineField(_("name"), max_length=100)
     is_drill = models.BooleanField(_("drill"), default=False)
     areas = models.ManyToManyField(ServiceArea, verbose_name=_("areas"), related_name="emergencies")
     declared_at = models.DateTimeField(_("declared at"), db_default=Now())
@@ -130,6 +131,12 @@ class GrantQuerySet(models.QuerySet):
             "roster_entry__removed_at", "roster_entry__contract__ended_at", "roster_entry__contract__ends_at",
         )  # fmt: skip
         return self.aggregate(last=Max(stops))["last"]
+
+    def windows_of_people(self) -> "models.QuerySet[Any, tuple[int, datetime, datetime]]":
+        """Person, since, until: from when to when each person holds one of these grants, if nobody ends it earlier."""
+        stops = Least("ends_at", "emergency__expires_at", "roster_entry__contract__ends_at")
+        people = self.order_by().values_list("roster_entry__person")
+        return people.annotate(since=Min("starts_at"), until=Max(stops))
 
 
 class Grant(models.Model):

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from access.models.emergencies import Emergency
 from access.people import Person
 from customers.models import ServiceArea
+from customers.one_line import OneLineField
 
 
 class Inquiry(models.Model):
@@ -43,8 +44,8 @@ class Inquiry(models.Model):
         related_name="+",
         verbose_name=_("area that the call is about"),
     )
-    caller_name = models.CharField(_("caller's name"), max_length=100)
-    caller_phone = models.CharField(_("number the call came from"), max_length=20, blank=True)
+    caller_name = OneLineField(_("caller's name"), max_length=100)
+    caller_phone = OneLineField(_("number the call came from"), max_length=20, blank=True)
     kind = models.CharField(_("what is wrong"), max_length=20, choices=Kind)
     note = models.TextField(_("note"), blank=True, max_length=1000)
     closed_at = models.DateTimeField(_("closed at"), null=True)

@@ -6,11 +6,13 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from access.models.conditions import together
 from access.models.contracts import DelegationContract
 from access.models.emergencies import Emergency
 from access.people import Person
+from customers.one_line import OneLineField
 
 
 class RequestQuerySet(models.QuerySet):
@@ -38,13 +40,13 @@ class Request(models.Model):
 
     class Answer(models.TextChoices):
         AGREED = "agreed", _("Agreed")
-        REFUSED = "refused", _("Refused")
+        REFUSED = "refused", pgettext_lazy("request", "Refused")
         LAPSED = "lapsed", _("Lapsed")
 
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
     asked_by = models.ForeignKey(Person, models.PROTECT, related_name="+", verbose_name=_("asked by"))
     asked_at = models.DateTimeField(_("asked at"), db_default=Now())
-    because = models.CharField(_("reason"), max_length=200, blank=True)
+    because = OneLineField(_("reason"), max_length=200, blank=True)
     lapses_at = models.DateTimeField(_("lapses at"))
     emergency = models.ForeignKey(Emergency, models.PROTECT, null=True, related_name="requests")
     contract = models.ForeignKey(DelegationContract, models.PROTECT, null=True, related_name="+")

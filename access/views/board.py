@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from access import answering, board, clock, notices
+from access import answering, board, clock, watching
 from access.models import Emergency, Grant, Heartbeat, Inquiry
 from audit.reading import readable
 from customers.models import ServiceArea
@@ -33,9 +33,8 @@ def night(request: HttpRequest) -> HttpResponse:
         "by_area": [(row, _area_name(row)) for row in board.inquiries_by("area", emergencies)],
         "waiting": answering.waiting_for(request.user).count(),
         "heard_at": Heartbeat.objects.filter(pk=1).values_list("heard_at", flat=True).first(),
-        "silent": notices.worker_silent_since(),
+        "silent": watching.worker_silent_since(),
     }
-    notices.miss_the_worker()
     return render(request, "portal/board.html", context)
 
 

@@ -42,14 +42,15 @@ def emergency(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def emergency_page(request: HttpRequest, pk: int, revoking: BecauseForm) -> HttpResponse:
-    """The emergency's page, with the form by which marked grants are revoked."""
+    """The emergency's page, with the form by which marked grants are revoked; what was marked stays marked."""
     one = get_object_or_404(Emergency.objects.select_related("declared_by", "ended_by"), pk=pk)
     grants = one.grants.select_related(
         "roster_entry__person__organization", "roster_entry__contract", "revoked_by"
     ).order_by("roster_entry__contract", "roster_entry__person__username", "pk")
     live = set(Grant.objects.live().filter(emergency=one).values_list("pk", flat=True))
     count = grants.count()
-    if sought := request.GET.get("q", "").strip()[:100].replace("\0", ""):
+    marked = set(request.POST.getlist("grants"))
+    if sought := (request.POST or request.GET).get("q", "").strip()[:100].replace("\0", ""):
         grants = grants.filter(
             Q(roster_entry__person__username__icontains=sought)
             | Q(roster_entry__person__name__icontains=sought)
@@ -57,13 +58,12 @@ def emergency_page(request: HttpRequest, pk: int, revoking: BecauseForm) -> Http
     context = {
         "emergency": one,
         "is_open": Emergency.objects.open().filter(pk=pk).exists(),
-        "grants": [(grant, grant.pk in live) for grant in grants[:GRANTS_LISTED]],
+        "grants": [(grant, grant.pk in live, str(grant.pk) in marked) for grant in grants[:GRANTS_LISTED]],
         "count": count,
         "sought": sought,
         "listed": GRANTS_LISTED,
         "live_grants": len(live),
         "revoking": revoking,
-        "chosen": set(request.POST.getlist("grants")),
         "waiting": Request.objects.waiting().filter(emergency=one).count(),
         "reviews": review.for_auditor(request.user).filter(emergency_id=pk)
         if policy.may(request.user, review.REVIEW)

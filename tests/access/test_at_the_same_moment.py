@@ -1,5 +1,6 @@
 """What happens at the same moment, on real connections: a lookup and an ending, two clicks on one button."""
 
+import asyncio
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,11 +11,11 @@ from django.db.models import Max
 from django.test import Client
 from django.urls import reverse
 
-from access import accounts, inquiries, lifecycle, rosters, suspension
+from access import accounts, emails, inquiries, lifecycle, notices, rosters, suspension
 from access.clock import database_now
 from access.errors import AlreadyDone, Denied
 from access.granting import revoke
-from access.models import DelegationContract, Emergency, Grant, Inquiry, Person, Request, RosterEntry
+from access.models import DelegationContract, Emergency, Grant, Inquiry, Notice, Person, Request, RosterEntry
 from access.reconcile import reconcile
 from audit import months, review
 from audit.models import LogEntry, Review, ReviewedEntry
@@ -23,6 +24,7 @@ from customers import reading
 from customers.models import Customer
 from tests import world as worlds
 from tests.journeys.conftest import wait_for
+from tests.mail_server import OK, mail_server
 from tests.world import HANAKO, MARUGAME, TAKAMATSU
 
 #: Lookups that are tried at least, over all rounds of a way to end.
@@ -344,3 +346,33 @@ def test_lookups_at_the_same_moment_are_counted_one_after_the_other(world):
         return one
 
     assert at_once(*map(look_up, range(8))).count(True) == 1
+
+
+def test_while_the_mail_server_is_waited_for_every_row_is_free_and_nobody_else_sends(world, settings):
+    words = {"name": "台風第14号", "until": database_now().isoformat()}
+    notices.tell(world.people.values(), "ended", "emergency 1", words, "/")
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    asked, answered = threading.Event(), threading.Event()
+
+    async def answer_late(server) -> str:
+        asked.set()
+        while not answered.is_set():
+            await asyncio.sleep(0.01)
+        return OK
+
+    def change_every_row_meanwhile() -> int:
+        assert asked.wait(20)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '2s'")
+            Notice.objects.update(read_at=database_now())
+            Person.objects.update(last_login=database_now())
+            return emails.send()
+        finally:
+            answered.set()
+
+    with mail_server() as server:
+        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", server.port, 20
+        server.answers[world.auditor.email] = answer_late
+        assert at_once(emails.send, change_every_row_meanwhile) == [len(world.people), 0]
+        assert set(server.received.values()) == {1}

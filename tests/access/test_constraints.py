@@ -31,10 +31,10 @@ NOTICE = (
 
 def request(**columns: str) -> str:
     """A request of the contractor's, with these columns in SQL otherwise."""
-    columns = {"kind": "'account'", "lapses_at": "now() + interval '1 hour'"} | columns
+    columns = {"kind": "'account'", "because": "''", "lapses_at": "now() + interval '1 hour'"} | columns
     return (
-        f"INSERT INTO access_request (asked_by_id, because, detail, {', '.join(columns)}) "
-        f"SELECT p.id, '', '{{}}', {', '.join(columns.values())} FROM {PERSON} p WHERE {CONTRACTOR}"
+        f"INSERT INTO access_request (asked_by_id, detail, {', '.join(columns)}) "
+        f"SELECT p.id, '{{}}', {', '.join(columns.values())} FROM {PERSON} p WHERE {CONTRACTOR}"
     )
 
 
@@ -128,6 +128,17 @@ BROKEN_BY = {
     "request_is_never_answered_by_its_subject": request(subject_id="1", answer="'refused'", answered_at="now()", answered_by_id="1"),
     "answered_stays_answered":              request(answer="'refused'", answered_at="now()", answered_by_id="1") + "; UPDATE access_request SET answer = 'lapsed'",
     "told_once":                            f"{NOTICE}; {NOTICE}",
+    "email_is_sent_or_given_up":            f"{NOTICE}; UPDATE access_notice SET emailed_at = now(), email_given_up_at = now()",
+    # names and reasons of one line
+    "emergency_one_line":                   f"INSERT INTO {EMERGENCY} (kind, name, is_drill, declared_by_id, expires_at) SELECT kind, E'x\ny', is_drill, declared_by_id, expires_at FROM {EMERGENCY}",
+    "grant_one_line":                       f"UPDATE {GRANT} SET revoked_at = now(), revoked_by_id = granted_by_id, revoked_because = E'x\ny'",
+    "delegationcontract_one_line":          f"UPDATE {CONTRACT} SET title = E'x\ty'",
+    "person_one_line":                      f"UPDATE {PERSON} SET name = E'x\u202Ey' WHERE {CONTRACTOR}",
+    "office_one_line":                      "UPDATE access_office SET name_en = E'x\ry'",
+    "request_one_line":                     request(kind=HELP, emergency_id=FIRST, because="E'x\u2028y'"),
+    "inquiry_one_line":                     "UPDATE access_inquiry SET caller_name = E'x\ny'",
+    "organization_one_line":                "UPDATE customers_organization SET name = name || E'\u0085'",
+    "servicearea_one_line":                 "UPDATE customers_servicearea SET name = name || E'\x7F'",
     "one_heartbeat":                        "INSERT INTO access_heartbeat (id, heard_at) VALUES (2, now())",
     "one_reconciliation":                   "INSERT INTO access_reconciliation (id) VALUES (2)",
     # reviews
@@ -209,7 +220,7 @@ OTHERS = {
     "entries_are_sealed",
     "review_stays",
     "reviewed_entry_stays",
-}  # fmt: skip
+} | {name for name in BROKEN_BY if name.endswith("_one_line")}  # fmt: skip
 
 
 @pytest.fixture

@@ -8,7 +8,18 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from access import accounts, answering, clock, granting, lifecycle, notices, policy, rosters, suspension
+from access import (
+    accounts,
+    answering,
+    clock,
+    emails,
+    granting,
+    lifecycle,
+    policy,
+    rosters,
+    suspension,
+    watching,
+)
 from access.errors import AlreadyDone, Denied, Unfit
 from access.models import (
     AreaUserPermission,
@@ -415,13 +426,13 @@ class TestNotices:
         emergency = world.declare(hours=0.9)
         for _ in range(3):
             sweep()
-            notices.send_emails()
+            emails.send()
         assert told(world.contractor) == ["called"]
         assert told(world.supervisor) == ["expires_60"]
         lifecycle.end(emergency, world.supervisor)
         for _ in range(3):
             sweep()
-            notices.send_emails()
+            emails.send()
         assert told(world.supervisor) == ["expires_60", "ended"]
         assert len(mail.outbox) == Notice.objects.count()
         assert len({(m.to[0], m.subject) for m in mail.outbox}) == len(mail.outbox)
@@ -452,10 +463,13 @@ class TestNotices:
         assert told(world.contractor) == ["suspended"]
         assert "suspended" in told(world.auditor)
 
-    def test_a_silent_worker_is_told_once_a_silence_and_mailed_without_it(self, world):
+    def test_a_silent_worker_is_told_once_a_silence_and_mailed_without_it(self, world, client, client_of):
         Heartbeat.objects.create(pk=1, heard_at=clock.database_now() - timedelta(minutes=5))
+        client.get("/readyz")
+        client_of(world.supervisor).get("/board/")
+        assert not Notice.objects.exists(), "to ask changes nothing"
         for _ in range(3):
-            notices.miss_the_worker()
+            watching.miss_the_worker()
         assert told(world.supervisor) == ["silent"]
         assert told(world.administrator) == ["silent"]
         assert len(mail.outbox) == Notice.objects.count()
@@ -464,7 +478,7 @@ class TestNotices:
         emergency = world.declare()
         inquiry_of(world, emergency)
         sweep()
-        notices.send_emails()
+        emails.send()
         said = " ".join(m.subject + m.body for m in mail.outbox)
         assert "通報者" not in said
         assert "台風第14号" in said

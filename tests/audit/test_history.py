@@ -5,12 +5,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from django.test import override_settings
 from django.utils import timezone, translation
 
 from access import (
     accounts,
     answering,
     clock,
+    emails,
     granting,
     inquiries,
     lifecycle,
@@ -18,7 +20,7 @@ from access import (
     session_ends,
     suspension,
 )
-from access.models import DelegationContract, Inquiry, Request
+from access.models import DelegationContract, Inquiry, Notice, Request
 from access.people import Person
 from audit import acting, archiving, errands, feed, months, proving, recording, review, sealing
 from audit import exporting as exports
@@ -86,6 +88,7 @@ def everything(world, client_of) -> None:
     recording.decision("demo.loaded", detail={"customers": 3})
     importing.load(world.administrator, billing_file(), "customers.csv")
     control_room(world)
+    emails_fail(world)
     the_history_itself(world)
     seals_and_archives(world)
     world.organizations["other"].save()
@@ -154,6 +157,15 @@ def reviewed(world, emergency) -> None:
         review.sign_off(world.auditor, one, "問題なし")
         if again:
             review.reopen(world.auditor, one, again)
+
+
+def emails_fail(world) -> None:
+    """The mail server has been away for days; an administrator has what was given up tried again."""
+    Notice.objects.update(made_at=timezone.now() - 2 * emails.TOO_OLD, emailed_at=None)
+    nobody = "django.core.mail.backends.smtp.EmailBackend"
+    with override_settings(EMAIL_BACKEND=nobody, EMAIL_HOST="127.0.0.1", EMAIL_PORT=1):
+        emails.send()
+    emails.try_again(world.administrator)
 
 
 def control_room(world) -> None:

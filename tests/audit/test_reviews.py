@@ -328,6 +328,22 @@ class TestJudging:
         assert client.post(path, {"mark": "justified", "note": "", "seen": seen}).status_code == 302
         assert one.entries.get().mark == "justified", "by the form that the page gave"
 
+    def test_of_two_windows_the_second_loses_nothing_that_was_typed(self, world, client_of):
+        one = over(world)
+        client, entry = client_of(world.auditor), one.entries.get()
+        path = reverse("portal:mark_entry", args=[one.pk, entry.pk])
+        review.mark(world.auditor, entry, "justified", "先の判定")
+        page = client.post(path, {"mark": "not_justified", "note": "私用の照会", "seen": ""})
+        assert one.entries.get().mark == "justified", "unseen, nothing is overwritten"
+        (shown,) = page.context["entries"]
+        text = page.content.decode()
+        assert "先にこの記録を判定しました" in text
+        assert "先の判定" in text
+        typed = {name: shown["form"][name].value() for name in ("mark", "note", "seen")}
+        assert (typed["mark"], typed["note"]) == ("not_justified", "私用の照会")
+        assert client.post(path, typed).status_code == 302
+        assert (one.entries.get().mark, one.entries.get().note) == ("not_justified", "私用の照会")
+
     def test_each_reading_of_the_page_is_in_the_history_once(self, world, client_of):
         one = over(world)
         client = client_of(world.auditor)

@@ -29,7 +29,22 @@ PLACEHOLDER = re.compile(r"%\(\w+\)[sd]")
 #: What betrays the other language on a page, once people's own words are taken out.
 FOREIGN = {"ja": re.compile(r"[A-Za-z]{2,}"), "en": re.compile(r"[ぁ-ゖァ-ヺ一-鿿々「」。、]+")}
 #: Written alike in both languages.
-ALIKE = {"kWh", "kVA", "kW", "JIS X 0402", "ID", "CSV", "UTF-8", "CP932", "SHA-256", "JSON Lines", "XLSX"}
+ALIKE = {
+    "kWh",
+    "kVA",
+    "kW",
+    "JIS X 0402",
+    "ID",
+    "CSV",
+    "UTF-8",
+    "CP932",
+    "SHA-256",
+    "JSON Lines",
+    "XLSX",
+    "IP",
+    "MB",
+    "NULL",
+}
 #: Django's own, without a translation: what its icons are called, a list's codes where it is only read.
 AS_DJANGO_HAS_IT = {"Search", "True", "False", ", ".join(DELEGABLE_ITEMS)}
 

@@ -160,6 +160,8 @@ LONG = "長" * 201
         ("name", "", "Name on the contract", "missing"),
         ("name", "長" * 101, "Name on the contract", "too long"),
         ("name", "花\0子", "Name on the contract", "NUL"),
+        ("name", "花\n子", "Name on the contract", "one line"),
+        ("address", "香川県高松市番町\u202e1", "Address of the supply point", "one line"),
         ("name", "㌖" * 30, "Name on the contract", "too long"),
         ("name_kana", LONG, "Name in kana", "too long"),
         ("address", LONG, "Address of the supply point", "too long"),

@@ -110,10 +110,10 @@ class Servers:
 
 
 @contextlib.contextmanager
-def portal_on(servers: Servers, logs: Path, *names: str) -> Iterator[FaultyPortal]:
+def portal_on(servers: Servers, logs: Path, *names: str, **settings: str) -> Iterator[FaultyPortal]:
     """The portal with its small world, in the database of this process and the servers' Redis.
 
-    names: the processes to start; with a beat among them everything is ready.
+    names: the processes to start; with a beat among them everything is ready. settings: of the environment.
     """
     database = connection.settings_dict
     where = quote(f"{database['HOST']}/{database['NAME']}", safe="")  # a socket's folder
@@ -127,12 +127,13 @@ def portal_on(servers: Servers, logs: Path, *names: str) -> Iterator[FaultyPorta
         "ALLOWED_HOSTS": "127.0.0.1",
         "PORTAL_DEMO": "1",
         "HEALTH_TOKEN": "of-the-tests",
+        **settings,
     }
     portal = FaultyPortal(worlds.build(), env, port, logs)
     try:
         portal.start(*names)
         sign = "/readyz" if "beat" in names else "/healthz"
-        eventually(lambda: portal.answers(sign) == 200, "the portal to be up")
+        eventually(lambda: not names or portal.answers(sign) == 200, "the portal to be up")
         yield portal
     finally:
         portal.kill(*list(portal.running))

@@ -1,6 +1,7 @@
 """Faults, with real processes: whatever dies, nothing is disclosed past the end, and all becomes right by itself."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -10,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 from redis import Redis
 
-from access import clock, lifecycle
+from access import clock, lifecycle, notices
 from access.models import AreaUserPermission, Emergency, Heartbeat, Notice, Person, RosterEntry, Session
 from audit.models import LogEntry
 from tests import world as worlds
@@ -27,6 +28,7 @@ from tests.journeys.servers import (
     turn_to_reconcile,
     writing_into,
 )
+from tests.mail_server import hang, mail_server
 from tests.world import MARUGAME, TAKAMATSU
 
 pytestmark = pytest.mark.journey
@@ -96,11 +98,11 @@ def the_portal_says_that_all_is_well(portal: FaultyPortal) -> None:
 
 
 def the_silence_is_told_once(portal: FaultyPortal) -> None:
-    """Each supervisor and administrator has one notice of this silence, however often it is asked."""
-    for _again in range(3):
-        assert "worker" in portal.missing()
+    """Each supervisor and administrator has one notice of this silence: of web and beat both notice it, and none is asked."""
     told = Notice.objects.filter(kind="silent", made_at__gt=Heartbeat.objects.get().heard_at)
     people = Person.objects.filter(role__in=["supervisor", "administrator"])
+    eventually(told.exists, "the silence to be noticed")
+    assert "worker" in portal.missing()
     assert sorted(told.values_list("person", flat=True)) == sorted(people.values_list("pk", flat=True))
 
 
@@ -290,6 +292,34 @@ def test_two_beats_and_two_workers_do_everything_once(portal):
         assert happened(event) == 1
     assert happened("session.closed") == 51
     the_law_was_kept(before, caller)
+
+
+def test_a_worker_killed_while_it_sends_emails_and_nobody_asks_for_it(committed_database, servers, tmp_path):
+    """Each message is sent, or still to send; web and beat tell of the silence, by email too."""
+    told = {"name": "台風第14号", "until": timezone.now().isoformat()}
+    with (
+        mail_server() as mail,
+        portal_on(servers, tmp_path, EMAIL_URL=f"smtp://127.0.0.1:{mail.port}") as portal,
+    ):
+        hung = portal.world.auditor.email
+        mail.answers[hung] = hang
+        notices.tell(portal.world.people.values(), "ended", "emergency 1", told, "/")
+        portal.start("worker", "beat")
+        eventually(lambda: mail.tries[hung], "the worker to be in the middle of it")
+        portal.kill("worker")
+        sent, in_flight = Counter(mail.received), Notice.objects.get(person__email=hung)
+        assert in_flight.emailed_at is None
+        assert in_flight.email_tries == 1
+        assert in_flight.email_due_at > timezone.now(), "nobody sends it again at once"
+        assert Notice.objects.filter(email_tries=0).exists() or len(sent) == len(portal.world.people) - 1
+        Heartbeat.objects.update_or_create(pk=1, defaults={"heard_at": timezone.now()})
+        people = Person.objects.filter(role__in=["supervisor", "administrator"])
+        silent = Notice.objects.filter(kind="silent", emailed_at__isnull=False)
+        eventually(lambda: silent.count() == people.count(), "beat to notice the silence and to mail it")
+        everybody = {person.email for person in portal.world.people.values()} - {hung}
+        eventually(lambda: set(mail.received) == everybody, "the rest to be sent by who lives")
+        twice = {person.email for person in people}
+        assert mail.received == Counter({one: 2 if one in twice else 1 for one in everybody})
 
 
 def deliver_twice_more(queue: Redis) -> None:
