@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from access import clock, granting, notices, policy
+from access import clock, notices, policy, requests
 from access.errors import AlreadyDone, Unfit
 from access.models import (
     AreaGroupPermission,
@@ -115,9 +115,10 @@ def change_right(by: Person, right: str, pk: int, group: Group, *, give: bool) -
     if not give:
         _set_right(by, right, about, group, give=False)
         return None
-    return granting.ask(
+    return requests.ask(
         by,
         Request.Kind.RIGHT,
+        about=f"right {right} {pk} group {group.pk}",
         lapses_at=clock.database_now() + WAITS_FOR,
         contract=about if isinstance(about, DelegationContract) else None,
         detail={"right": right, "object": pk, "group": group.pk},
@@ -198,9 +199,11 @@ def _shown(column: Any, value) -> str:
 
 
 def _ask(by: Person, person: Person, detail: dict) -> Request:
-    return granting.ask(
+    password = " password" if "password" in detail else ""
+    return requests.ask(
         by,
         Request.Kind.ACCOUNT,
+        about=f"person {person.pk}{password}",
         lapses_at=clock.database_now() + WAITS_FOR,
         subject=person,
         detail=detail,

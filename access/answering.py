@@ -1,15 +1,12 @@
 """Answering requests: a second person agrees or refuses, once; an unanswered request lapses."""
 
-from datetime import datetime
-
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from access import accounts, clock, granting, lifecycle, policy
+from access import accounts, clock, granting, lifecycle, policy, requests
 from access.errors import AlreadyDone, Unfit
 from access.models import Person, Request
 from access.reconcile import reconcile
-from audit import recording
 
 #: Kinds that administrators answer; the others are supervisors'.
 OF_ADMINISTRATORS = (Request.Kind.ACCOUNT, Request.Kind.RIGHT)
@@ -41,7 +38,8 @@ def answer(by: Person, pk: int, *, agree: bool) -> Request:
         raise AlreadyDone(_("This request has lapsed: it has to be made again."))
     if agree and not policy.asker_still_may(request):
         raise AlreadyDone(_("Whoever asked for this may not any more: refuse it."))
-    _write(request, by, Request.Answer.AGREED if agree else Request.Answer.REFUSED, now)
+    answer_ = Request.Answer.AGREED if agree else Request.Answer.REFUSED
+    requests.write_answer(request, by, answer_, now)
     if agree:
         _carry_out(request, by)
     return request
@@ -70,30 +68,3 @@ def _help(request: Request, by: Person) -> None:
     entries = request.contract.roster.filter(pk__in=request.detail["entries"])
     granting.give(by, request.emergency, request.contract, entries)
     reconcile()
-
-
-@transaction.atomic
-def let_lapse() -> int:
-    """Writes the lapse of requests that nobody answered in time; returns how many."""
-    system, now = Person.objects.system(), clock.database_now()
-    lapsed = list(Request.objects.lapsed(now).select_for_update(skip_locked=True, of=("self",)))
-    for request in lapsed:
-        _write(request, system, Request.Answer.LAPSED, now)
-    return len(lapsed)
-
-
-def _write(request: Request, by: Person, what: str, now: datetime) -> None:
-    stored = Request(pk=request.pk, answer=what, answered_at=now, answered_by=by)
-    # A password that was asked for is not kept beside the account: `request.detail` still has it
-    stored.detail = {name: value for name, value in request.detail.items() if name != "password"}
-    stored.save(update_fields=["answer", "answered_at", "answered_by", "detail"])
-    request.answer, request.answered_at, request.answered_by = what, now, by
-    recording.decision(
-        f"request.{what}",
-        request,
-        actor=by,
-        emergency_id=request.emergency_id,
-        contract_id=request.contract_id,
-        subject_id=request.subject_id,
-        detail={"request_kind": request.kind, "asker": str(request.asked_by)},
-    )

@@ -7,11 +7,12 @@ away asks `clock.time_of_ending` for its moment.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from access import clock, dual_control, policy
+from access import clock, dual_control, policy, requests
 from access.errors import AlreadyDone, Denied, Unfit
 from access.models import DelegationContract, Emergency, Grant, Person, Request, RosterEntry
 from access.reconcile import reconcile
@@ -209,11 +210,12 @@ def agreed(request: Request, by: Person) -> Given:
 
 def _wait(by: Person, emergency: Emergency, contract: DelegationContract, ready, now: datetime) -> int:
     """Asks a second supervisor to agree; returns for how many people."""
-    entries = list(ready.values_list("pk", flat=True))
+    entries = sorted(ready.values_list("pk", flat=True))
     if entries:
-        ask(
+        requests.ask(
             by,
             Request.Kind.GRANT,
+            about=f"emergency {emergency.pk} contract {contract.pk} people {_digest(entries)}",
             lapses_at=min(now + WAITS_FOR, emergency.expires_at),
             emergency=emergency,
             contract=contract,
@@ -222,20 +224,9 @@ def _wait(by: Person, emergency: Emergency, contract: DelegationContract, ready,
     return len(entries)
 
 
-def ask(by: Person, kind: str, *, lapses_at: datetime, detail: dict, **facts) -> Request:
-    """Files a request that waits for a second person; the history says who asked for what."""
-    request = Request.objects.create(kind=kind, asked_by=by, lapses_at=lapses_at, detail=detail, **facts)
-    recording.decision(
-        "request.made",
-        request,
-        actor=by,
-        emergency_id=request.emergency_id,
-        contract_id=request.contract_id,
-        subject_id=request.subject_id,
-        detail={"request_kind": request.kind, "because": request.because}
-        | ({"subject": str(request.subject)} if request.subject else {}),
-    )
-    return request
+def _digest(entries: list[int]) -> str:
+    """A short key of a set of roster entries, which may be a thousand."""
+    return sha256(repr(entries).encode()).hexdigest()[:32]
 
 
 @transaction.atomic
@@ -251,20 +242,13 @@ def ask_for_help(by: Person, emergency: Emergency, because: str) -> Request:
     because = because.strip()
     if not because:
         raise Unfit(_("Say in one sentence why you are needed."), "because")
-    Person.objects.select_for_update().get(pk=by.pk)  # two clicks are one request
-    Request.objects.lapsed(now).filter(asked_by=by, kind=Request.Kind.HELP).update(
-        answer=Request.Answer.LAPSED, answered_at=now, answered_by=Person.objects.system()
-    )
-    if Request.objects.filter(
-        kind=Request.Kind.HELP, asked_by=by, emergency=emergency, answered_at=None
-    ).exists():
-        raise AlreadyDone(_("You have asked already; a supervisor sees your request."))
     entry = RosterEntry.objects.ready(now).filter(person=by, contract__in=_in_force(now)).first()
     if entry is None:
         raise Denied("not_on_roster", emergency_id=emergency.pk)
-    return ask(
+    return requests.ask(
         by,
         Request.Kind.HELP,
+        about=f"emergency {emergency.pk} person {by.pk}",
         lapses_at=min(now + WAITS_FOR, emergency.expires_at),
         emergency=emergency,
         contract=entry.contract,

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from access import clock, dual_control, granting, notices, policy
+from access import clock, dual_control, granting, notices, policy, requests
 from access.errors import AlreadyDone, Unfit
 from access.models import DelegationContract, Emergency, Grant, Person, Request, RosterEntry
 from access.reconcile import reconcile
@@ -104,9 +104,10 @@ def extend(by: Person, emergency: Emergency, until: datetime, because: str) -> E
     check_extension(emergency, contracts, until, now)
     policy.check_may_grant_under(by, contracts, now)
     if any(dual_control.needs_two(contract, now) for contract in contracts):
-        return granting.ask(
+        return requests.ask(
             by,
             Request.Kind.EXTENSION,
+            about=f"emergency {emergency.pk}",
             lapses_at=min(now + granting.WAITS_FOR, emergency.expires_at),
             emergency=emergency,
             because=because,
@@ -230,6 +231,8 @@ def end(emergency: Emergency, by: Person) -> Emergency:
     with disable_auditlog():
         ended.save(update_fields=["ended_at", "ended_by"])
     recording.decision("emergency.ended", ended, actor=by, emergency_id=ended.pk)
+    waiting = Request.objects.filter(emergency=ended, answered_at=None)
+    requests.write_off(waiting.select_for_update(of=("self",)), "ended", now)
     notices.ended(ended)
     return ended
 

@@ -34,6 +34,10 @@ SENTENCES = {
     "review_due": gettext_noop("The review of “%(name)s” is overdue: it was due on %(until)s."),
     "review_two": gettext_noop("The review of “%(name)s” is overdue since %(until)s: until it is signed off, a second supervisor agrees to what is granted under “%(contract)s” or another contract with its delegate."),
     "suspended":  gettext_noop("The contract “%(name)s” is suspended, and everything under it has stopped."),
+    "agreed":     gettext_noop("Agreed to (%(by)s), what you asked for: %(kind)s, %(about)s."),
+    "refused":    gettext_noop("Refused (%(by)s), what you asked for: %(kind)s, %(about)s."),
+    "lapsed":     gettext_noop("Nobody answered in time what you asked for: %(kind)s, %(about)s."),
+    "pointless":  gettext_noop("There is nothing to answer any more in what you asked for: %(kind)s, %(about)s."),
     "waiting":    gettext_noop("A request waits for an answer: %(kind)s, from %(by)s."),
     "password":   gettext_noop("A new password for your account was asked for (%(by)s). If you did not ask for one, say so at once."),
     "terms":      gettext_noop("The terms of the contract “%(name)s” were changed (%(by)s)."),
@@ -66,7 +70,7 @@ def sentence(notice: Notice) -> str:
         words["name"] = formats.date_format(date.fromisoformat(words["month"]), "YEAR_MONTH_FORMAT")
     if "until" in words:
         words["until"] = moment(words["until"])
-    if notice.kind == "waiting":
+    if notice.kind == "waiting" or notice.kind in Request.Answer.values:
         words["kind"] = Request.Kind(words["kind"]).label
     return _(SENTENCES[notice.kind]) % words
 
@@ -150,6 +154,18 @@ def password_asked_for(request: Request) -> None:
     assert request.subject
     words = {"by": request.asked_by.name}
     tell([request.subject], "password", f"request {request.pk}", words, reverse("portal:index"))
+
+
+def answered(request: Request) -> None:
+    """Tells whoever asked what came of it, and whom a grant was asked for on their own call for help."""
+    about = request.emergency or request.contract or request.subject
+    words = {"kind": request.kind, "about": str(about or "–"), "by": str(request.answered_by)}
+    people = [request.asked_by]
+    if request.kind == Request.Kind.GRANT and request.subject:
+        people.append(request.subject)
+    for person in people:
+        path = "portal:index" if person.role == Role.CONTRACTOR else "portal:requests"
+        tell([person], str(request.answer), f"request {request.pk}", words, reverse(path))
 
 
 def stopped(person: Person, at: datetime) -> None:

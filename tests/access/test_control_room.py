@@ -8,7 +8,18 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from access import accounts, answering, clock, granting, lifecycle, notices, policy, rosters, suspension
+from access import (
+    accounts,
+    answering,
+    clock,
+    granting,
+    lifecycle,
+    notices,
+    policy,
+    requests,
+    rosters,
+    suspension,
+)
 from access.errors import AlreadyDone, Denied, Unfit
 from access.models import (
     AreaUserPermission,
@@ -219,8 +230,8 @@ class TestDualControl:
         answering.answer(world.supervisor02, asked.pk, agree=False)
         with pytest.raises(AlreadyDone):
             answering.answer(world.supervisor02, asked.pk, agree=True)
-        late = granting.ask(
-            world.supervisor, "grant", lapses_at=clock.database_now() + timedelta(milliseconds=100),
+        late = requests.ask(
+            world.supervisor, "grant", about="a test", lapses_at=clock.database_now() + timedelta(milliseconds=100),
             emergency=asked.emergency, contract=asked.contract, detail=asked.detail,
         )  # fmt: skip
         wait_for_clock(late.lapses_at)

@@ -14,6 +14,7 @@ from access import (
     granting,
     inquiries,
     lifecycle,
+    requests,
     rosters,
     session_ends,
     suspension,
@@ -175,15 +176,18 @@ def control_room(world) -> None:
     world.ask_under_dual_control()
     (asked,) = Request.objects.waiting()
     answering.answer(world.supervisor02, asked.pk, agree=False)
-    asked = granting.ask(
+    fourth = world.ask_under_dual_control()
+    lifecycle.end(fourth, world.supervisor)
+    asked = requests.ask(
         world.contractor,
         Request.Kind.HELP,
+        about="a test",
         lapses_at=clock.database_now() + timedelta(milliseconds=100),
         detail={"entries": []},
     )
     while clock.database_now() <= asked.lapses_at:
         pass
-    answering.let_lapse()
+    requests.let_lapse()
     office = world.operator.office.group
     accounts.change_right(world.administrator, "grant", world.contract.pk, office, give=True)
     (asked,) = Request.objects.waiting()
