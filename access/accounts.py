@@ -153,18 +153,19 @@ def _stored_name(group: Group) -> str:
     return office.name if office else group.name
 
 
-def carry_out(request: Request, by: Person) -> None:
-    """Does what a second administrator agreed to."""
+def carry_out(request: Request, by: Person) -> dict | None:
+    """Does what a second administrator agreed to; there is nothing to say of it besides."""
     if request.kind == Request.Kind.RIGHT:
         right, pk = request.detail["right"], request.detail["object"]
         group = Group.objects.get(pk=request.detail["group"])
         _set_right(by, right, RIGHTS[right].model.objects.get(pk=pk), group, give=True)
-        return
+        return None
     assert request.subject
     person = Person.objects.select_for_update().get(pk=request.subject.pk)
     for name, value in request.detail.items():
         setattr(person, name, value)
     save_with_rosters(by, person)
+    return None
 
 
 def described(request: Request) -> str:

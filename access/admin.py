@@ -9,7 +9,7 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from access import accounts, clock, notices, policy
+from access import accounts, policy, requests, terms
 from access.errors import Unfit
 from access.models import DelegationContract, Person, Request, Role
 from access.views.acting import act_on
@@ -213,6 +213,18 @@ class ContractForm(forms.ModelForm):
             self.add_error("delegate", _("Nobody delegates to themself."))
         return cleaned
 
+    def _post_clean(self):
+        """The contract as it is wanted: what was not typed stays, for a form shows no fractions of a second."""
+        super()._post_clean()
+        if not self.instance.pk or self.errors:
+            return
+        stored = DelegationContract.objects.get(pk=self.instance.pk)
+        for name in self.fields.keys() - set(self.changed_data):
+            setattr(self.instance, name, getattr(stored, name))
+        first = terms.waiting(stored)
+        if first and terms.wider(stored, self.instance):
+            self.add_error(None, requests.asked_already(first))
+
 
 class ContractAdmin(PortalModelAdmin):
     form = ContractForm
@@ -226,6 +238,14 @@ class ContractAdmin(PortalModelAdmin):
     def get_readonly_fields(self, request, obj=None):
         return ["delegator", "delegate"] if obj else []
 
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        """What waits for a second supervisor stands above the terms."""
+        about = Request.objects.waiting().filter(kind=Request.Kind.TERMS, contract=object_id)
+        waiting = about.select_related("asked_by") if object_id.isdecimal() else []
+        return super().change_view(
+            request, object_id, form_url, {"waiting": waiting, **(extra_context or {})}
+        )
+
     def has_change_permission(self, request, obj=None):
         """Only who may grant under a contract changes it: another supervisor reads it."""
         return super().has_change_permission(request, obj) and (
@@ -233,11 +253,14 @@ class ContractAdmin(PortalModelAdmin):
         )
 
     def save_model(self, request, obj, form, change):
-        """What a change takes away stops for readings that come later; those under way finish first."""
-        now = clock.time_of_ending()
-        super().save_model(request, obj, form, change)
-        if change and form.changed_data:
-            notices.terms_changed(obj, request.user, now)
+        """A new contract gives nobody anything yet; of other terms, what opens more waits for a second supervisor."""
+        if not change:
+            return super().save_model(request, obj, form, change)
+        if waiting := terms.change(request.user, obj):
+            wider = ", ".join(f"{name}: {after}" for name, _before, after in terms.described(waiting))
+            said = _("What opens more waits for a second supervisor: %(terms)s")
+            messages.warning(request, said % {"terms": wider})
+        return None
 
     @admin.display(description=_("state"))
     def state(self, contract):

@@ -34,6 +34,7 @@ class Request(models.Model):
     class Kind(models.TextChoices):
         GRANT = "grant", _("Grant under dual control")
         EXTENSION = "extension", _("Extension under dual control")
+        TERMS = "terms", _("Wider terms of a contract")
         HELP = "help", _("Access asked for by a contractor")
         ACCOUNT = "account", _("Change of an account")
         RIGHT = "right", _("Right on an object")

@@ -15,6 +15,7 @@ from access import (
     inquiries,
     lifecycle,
     requests,
+    revoking,
     rosters,
     session_ends,
     suspension,
@@ -164,7 +165,7 @@ def control_room(world) -> None:
     lifecycle.extend(world.supervisor, drill, in_ten_hours, "訓練の延長")
     third = world.declare(TAKAMATSU, name="大雪")
     lifecycle.change_areas(world.supervisor, third, [world.areas[MARUGAME]])
-    granting.revoke(world.supervisor, third.grants.all(), "交代")
+    revoking.revoke(world.supervisor, third.grants.all(), "交代")
     granting.ask_for_help(world.contractor, third, "応援に戻りました")
     (asked,) = Request.objects.waiting()
     answering.answer(world.supervisor, asked.pk, agree=True)
