@@ -19,6 +19,20 @@ from config.model_admin import PortalModelAdmin
 USABLE_PASSWORD = _("Without a password nobody can sign in to the account.")
 
 
+class ShowsWhatWaits:
+    """Above a form stands what waits for a second person's answer about the same."""
+
+    #: The request's column that says what it is about.
+    about: str
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        waiting = Request.objects.none()
+        if object_id.isascii() and object_id.isdigit() and len(object_id) < 18:
+            waiting = Request.objects.waiting().filter(**{self.about: object_id}).select_related("asked_by")
+        extra_context = {"waiting": waiting, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, extra_context)
+
+
 class PersonForm(forms.ModelForm):
     """One role each; the database has the last word on which organisation a role belongs to."""
 
@@ -87,6 +101,9 @@ def check_change_is_allowed(form: PersonForm, cleaned: dict) -> None:
         form.add_error(
             None, _("A request about this account waits: it is answered under the name it was made under.")
         )
+    gives = own or ("is_active" in form.changed_data and cleaned.get("is_active"))
+    if gives and (first := requests.waiting(Request.Kind.ACCOUNT, f"person {before.pk}")):
+        form.add_error(None, requests.asked_already(first))
     if before.is_active and not cleaned.get("is_active"):
         try:
             accounts.check_may_be_closed(before)
@@ -100,7 +117,8 @@ def check_change_is_allowed(form: PersonForm, cleaned: dict) -> None:
         )
 
 
-class PersonAdmin(PortalModelAdmin, UserAdmin):
+class PersonAdmin(ShowsWhatWaits, PortalModelAdmin, UserAdmin):
+    about = "subject"
     form = PersonForm
     add_form = NewPersonForm
     list_display = ["username", "name", "organization", "role", "office", "is_active"]
@@ -226,7 +244,8 @@ class ContractForm(forms.ModelForm):
             self.add_error(None, requests.asked_already(first))
 
 
-class ContractAdmin(PortalModelAdmin):
+class ContractAdmin(ShowsWhatWaits, PortalModelAdmin):
+    about = "contract"
     form = ContractForm
     list_display = ["title", "delegate", "starts_at", "ends_at", "state", "roster_link"]
     list_select_related = ["delegate"]
@@ -237,14 +256,6 @@ class ContractAdmin(PortalModelAdmin):
 
     def get_readonly_fields(self, request, obj=None):
         return ["delegator", "delegate"] if obj else []
-
-    def change_view(self, request, object_id, form_url="", extra_context=None):
-        """What waits for a second supervisor stands above the terms."""
-        about = Request.objects.waiting().filter(kind=Request.Kind.TERMS, contract=object_id)
-        waiting = about.select_related("asked_by") if object_id.isdecimal() else []
-        return super().change_view(
-            request, object_id, form_url, {"waiting": waiting, **(extra_context or {})}
-        )
 
     def has_change_permission(self, request, obj=None):
         """Only who may grant under a contract changes it: another supervisor reads it."""

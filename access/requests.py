@@ -56,7 +56,7 @@ def ask(by: Person, kind: str, *, about: str, lapses_at: datetime, detail: dict,
                 kind=kind, about=about, asked_by=by, lapses_at=lapses_at, detail=detail, **facts
             )
     except IntegrityError:
-        first = Request.objects.waiting().filter(kind=kind, about=about).select_related("asked_by").first()
+        first = waiting(kind, about)
         if first is None:
             raise
         raise AlreadyDone(asked_already(first)) from None
@@ -71,6 +71,11 @@ def ask(by: Person, kind: str, *, about: str, lapses_at: datetime, detail: dict,
         | ({"subject": str(request.subject)} if request.subject else {}),
     )
     return request
+
+
+def waiting(kind: str, about: str) -> Request | None:
+    """The request of the kind that waits for an answer about the thing, if there is one."""
+    return Request.objects.waiting().filter(kind=kind, about=about).select_related("asked_by").first()
 
 
 def asked_already(first: Request) -> str:

@@ -32,8 +32,11 @@ PERIOD = ("starts_at", "ends_at")
 
 def waiting(contract: DelegationContract) -> Request | None:
     """The request for wider terms of the contract that waits for an answer."""
-    open_ = Request.objects.waiting().filter(kind=Request.Kind.TERMS, contract=contract)
-    return open_.select_related("asked_by").first()
+    return requests.waiting(Request.Kind.TERMS, _about(contract))
+
+
+def _about(contract: DelegationContract) -> str:
+    return f"contract {contract.pk}"
 
 
 @transaction.atomic
@@ -58,7 +61,7 @@ def change(by: Person, contract: DelegationContract) -> Request | None:
     return requests.ask(
         by,
         Request.Kind.TERMS,
-        about=f"contract {contract.pk}",
+        about=_about(contract),
         lapses_at=clock.database_now() + WAITS_FOR,
         contract=contract,
         detail={

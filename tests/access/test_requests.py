@@ -348,6 +348,18 @@ class TestPagesShowWhatWaits:
         )
         assert str(world.administrator) in page.content.decode()
 
+    def test_of_an_account_whose_twin_is_refused_beside_what_was_typed(self, world, client_of):
+        reopening(world)()
+        person = Person.objects.get(pk=world.operator.pk)
+        typed = {
+            "username": person.username, "name": person.name, "role": person.role, "is_active": "on",
+            "organization": person.organization_id, "office": person.office_id,
+        }  # fmt: skip
+        path = f"/registers/person/{person.pk}/change/"
+        page = client_of(world.administrator02).post(path, typed)
+        assert str(world.administrator) in str(page.context["adminform"].form.non_field_errors())
+        assert Request.objects.waiting().count() == 1
+
     def test_of_an_account(self, world, client_of):
         reopening(world)()
         page = client_of(world.administrator02).get(f"/registers/person/{world.operator.pk}/change/")
