@@ -49,7 +49,7 @@ def grant(request: HttpRequest, pk: int) -> HttpResponse:
 def given_word(given: granting.Given) -> str:
     """What came of granting, in a sentence or two."""
     said = [
-        ngettext("%(n)d person is granted access now.", "%(n)d people are granted access now.", given.granted)
+        ngettext("%(n)d person holds a grant now.", "%(n)d people hold a grant now.", given.granted)
         % {"n": given.granted}
     ]
     if given.waiting:
