@@ -206,9 +206,8 @@ def change_areas(by: Person, emergency: Emergency, areas: Collection[ServiceArea
     before, after = set(emergency.areas.all()), set(areas)
     added, removed = after - before, before - after
     running = contracts_running(emergency, now)
-    policy.check_may_act(by, "take areas away", areas=before | after)
-    if added:
-        policy.check_may_act(by, "add areas", areas=before | after, contracts=running, at=now)
+    act = "add areas" if added else "take areas away"
+    policy.check_may_act(by, act, areas=before | after, contracts=running, at=now)
     _check_areas(emergency, before, after)
     for contract in running if added else ():
         if dual_control.needs_two(contract, now):

@@ -67,6 +67,12 @@ def declare(s):
     )  # fmt: skip
 
 
+def declare_alone(s):
+    return lambda by: lifecycle.declare(
+        by, kind="flood", name="大雨", areas=[s.world.areas[TAKAMATSU]], expires_at=hence(1)
+    )  # fmt: skip
+
+
 def grant(s):
     emergency = s.world.declare(contracts=())
     return lambda by: granting.give(by, emergency, s.world.contract)
@@ -177,6 +183,7 @@ def ask_for_terms(s):
 #: What is done, the act of the policy's table that it is, and whether it takes the right on the areas, on the contract.
 ACTS = {
     "declare":                   (declare,                 "declare",         True,  True),
+    "declare and grant nothing": (declare_alone,           "declare",         True,  False),
     "grant":                     (grant,                   "grant",           True,  True),
     "extend":                    (extend,                  "extend",          True,  True),
     "add areas":                 (add_areas,               "add areas",       True,  True),
