@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from access import clock, granting, notices, policy
+from access import clock, notices, policy, requests
 from access.errors import AlreadyDone, Unfit
 from access.models import (
     AreaGroupPermission,
@@ -115,9 +115,10 @@ def change_right(by: Person, right: str, pk: int, group: Group, *, give: bool) -
     if not give:
         _set_right(by, right, about, group, give=False)
         return None
-    return granting.ask(
+    return requests.ask(
         by,
         Request.Kind.RIGHT,
+        about=f"right {right} {pk} group {group.pk}",
         lapses_at=clock.database_now() + WAITS_FOR,
         contract=about if isinstance(about, DelegationContract) else None,
         detail={"right": right, "object": pk, "group": group.pk},
@@ -152,18 +153,19 @@ def _stored_name(group: Group) -> str:
     return office.name if office else group.name
 
 
-def carry_out(request: Request, by: Person) -> None:
-    """Does what a second administrator agreed to."""
+def carry_out(request: Request, by: Person) -> dict | None:
+    """Does what a second administrator agreed to; there is nothing to say of it besides."""
     if request.kind == Request.Kind.RIGHT:
         right, pk = request.detail["right"], request.detail["object"]
         group = Group.objects.get(pk=request.detail["group"])
         _set_right(by, right, RIGHTS[right].model.objects.get(pk=pk), group, give=True)
-        return
+        return None
     assert request.subject
     person = Person.objects.select_for_update().get(pk=request.subject.pk)
     for name, value in request.detail.items():
         setattr(person, name, value)
     save_with_rosters(by, person)
+    return None
 
 
 def described(request: Request) -> str:
@@ -198,9 +200,11 @@ def _shown(column: Any, value) -> str:
 
 
 def _ask(by: Person, person: Person, detail: dict) -> Request:
-    return granting.ask(
+    password = " password" if "password" in detail else ""
+    return requests.ask(
         by,
         Request.Kind.ACCOUNT,
+        about=f"person {person.pk}{password}",
         lapses_at=clock.database_now() + WAITS_FOR,
         subject=person,
         detail=detail,

@@ -9,7 +9,7 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from access import accounts, clock, notices, policy
+from access import accounts, policy, requests, terms
 from access.errors import Unfit
 from access.models import DelegationContract, Person, Request, Role
 from access.views.acting import act_on
@@ -17,6 +17,20 @@ from config.model_admin import PortalModelAdmin
 
 #: Django's own help is put together at import, and so stays in one language.
 USABLE_PASSWORD = _("Without a password nobody can sign in to the account.")
+
+
+class ShowsWhatWaits:
+    """Above a form stands what waits for a second person's answer about the same."""
+
+    #: The request's column that says what it is about.
+    about: str
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        waiting = Request.objects.none()
+        if object_id.isascii() and object_id.isdigit() and len(object_id) < 18:
+            waiting = Request.objects.waiting().filter(**{self.about: object_id}).select_related("asked_by")
+        extra_context = {"waiting": waiting, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, extra_context)
 
 
 class PersonForm(forms.ModelForm):
@@ -87,6 +101,9 @@ def check_change_is_allowed(form: PersonForm, cleaned: dict) -> None:
         form.add_error(
             None, _("A request about this account waits: it is answered under the name it was made under.")
         )
+    gives = own or ("is_active" in form.changed_data and cleaned.get("is_active"))
+    if gives and (first := requests.waiting(Request.Kind.ACCOUNT, f"person {before.pk}")):
+        form.add_error(None, requests.asked_already(first))
     if before.is_active and not cleaned.get("is_active"):
         try:
             accounts.check_may_be_closed(before)
@@ -100,7 +117,8 @@ def check_change_is_allowed(form: PersonForm, cleaned: dict) -> None:
         )
 
 
-class PersonAdmin(PortalModelAdmin, UserAdmin):
+class PersonAdmin(ShowsWhatWaits, PortalModelAdmin, UserAdmin):
+    about = "subject"
     form = PersonForm
     add_form = NewPersonForm
     list_display = ["username", "name", "organization", "role", "office", "is_active"]
@@ -213,8 +231,21 @@ class ContractForm(forms.ModelForm):
             self.add_error("delegate", _("Nobody delegates to themself."))
         return cleaned
 
+    def _post_clean(self):
+        """The contract as it is wanted: what was not typed stays, for a form shows no fractions of a second."""
+        super()._post_clean()
+        if not self.instance.pk or self.errors:
+            return
+        stored = DelegationContract.objects.get(pk=self.instance.pk)
+        for name in self.fields.keys() - set(self.changed_data):
+            setattr(self.instance, name, getattr(stored, name))
+        first = terms.waiting(stored)
+        if first and terms.wider(stored, self.instance):
+            self.add_error(None, requests.asked_already(first))
 
-class ContractAdmin(PortalModelAdmin):
+
+class ContractAdmin(ShowsWhatWaits, PortalModelAdmin):
+    about = "contract"
     form = ContractForm
     list_display = ["title", "delegate", "starts_at", "ends_at", "state", "roster_link"]
     list_select_related = ["delegate"]
@@ -233,11 +264,14 @@ class ContractAdmin(PortalModelAdmin):
         )
 
     def save_model(self, request, obj, form, change):
-        """What a change takes away stops for readings that come later; those under way finish first."""
-        now = clock.time_of_ending()
-        super().save_model(request, obj, form, change)
-        if change and form.changed_data:
-            notices.terms_changed(obj, request.user, now)
+        """A new contract gives nobody anything yet; of other terms, what opens more waits for a second supervisor."""
+        if not change:
+            return super().save_model(request, obj, form, change)
+        if waiting := terms.change(request.user, obj):
+            wider = ", ".join(f"{name}: {after}" for name, _before, after in terms.described(waiting))
+            said = _("What opens more waits for a second supervisor: %(terms)s")
+            messages.warning(request, said % {"terms": wider})
+        return None
 
     @admin.display(description=_("state"))
     def state(self, contract):

@@ -1,18 +1,21 @@
 """Answering requests: a second person agrees or refuses, once; an unanswered request lapses."""
 
-from datetime import datetime
-
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from access import accounts, clock, granting, lifecycle, policy
+from access import accounts, clock, granting, lifecycle, policy, requests, terms
 from access.errors import AlreadyDone, Unfit
-from access.models import Person, Request
-from access.reconcile import reconcile
-from audit import recording
+from access.models import DelegationContract, Emergency, Person, Request
 
 #: Kinds that administrators answer; the others are supervisors'.
-OF_ADMINISTRATORS = (Request.Kind.ACCOUNT, Request.Kind.RIGHT)
+OF_ADMINISTRATORS = tuple(kind for kind in Request.Kind if kind not in policy.OF_SUPERVISORS)
+#: Kind to the rule that carries out what was agreed to, and says what came of it.
+CARRY_OUT = {
+    Request.Kind.GRANT: granting.agreed,
+    Request.Kind.HELP: granting.help_agreed,
+    Request.Kind.EXTENSION: lifecycle.extension_agreed,
+    Request.Kind.TERMS: terms.agreed,
+} | dict.fromkeys(OF_ADMINISTRATORS, accounts.carry_out)
 
 
 def waiting_for(person: Person):
@@ -23,77 +26,58 @@ def waiting_for(person: Person):
     return waiting.exclude(kind__in=OF_ADMINISTRATORS)
 
 
+def asked_by(person: Person):
+    """The person's own requests, the last first."""
+    return Request.objects.filter(asked_by=person).order_by("-asked_at", "-pk")
+
+
 @transaction.atomic
 def answer(by: Person, pk: int, *, agree: bool) -> Request:
-    """Agrees to a request and carries it out, or refuses it.
+    """Agrees to a request and carries it out, or refuses it; returns it with its answer.
 
-    Raises Denied for whoever asked or whom it is about, or whose work it is not; AlreadyDone if it is
-    answered, has lapsed, or has nothing left to do.
+    Agreeing to what would open more than it said, or has nothing left to do, does nothing, and writes it
+    off as pointless. Raises Denied for whoever asked, whom it is about, or who lacks the rights; AlreadyDone
+    if it is answered or has lapsed, whoever asked may not any more, or it does not fit.
     """
-    request = Request.objects.select_for_update(of=("self",)).get(pk=pk)
-    needed = "account" if request.kind in OF_ADMINISTRATORS else "grant"
-    policy.check_may(by, f"access.answer_{needed}_request")
-    policy.check_second_person(by, request)
+    request = _locked(pk)
+    policy.check_may_answer(by, request)
     now = clock.database_now()
     if request.answer:
         raise AlreadyDone(_("Somebody has answered this request already."))
     if request.lapses_at <= now:
         raise AlreadyDone(_("This request has lapsed: it has to be made again."))
-    if agree and not policy.asker_still_may(request):
+    if not agree:
+        requests.write_answer(request, by, Request.Answer.REFUSED, now)
+        return request
+    if not policy.asker_still_may(request):
         raise AlreadyDone(_("Whoever asked for this may not any more: refuse it."))
-    _write(request, by, Request.Answer.AGREED if agree else Request.Answer.REFUSED, now)
-    if agree:
-        _carry_out(request, by)
+    try:
+        outcome = _carry_out(request, by)
+    except requests.Pointless as pointless:
+        requests.write_answer(request, by, Request.Answer.POINTLESS, now, pointless.outcome)
+    else:
+        requests.write_answer(request, by, Request.Answer.AGREED, now, outcome)
     return request
 
 
-def _carry_out(request: Request, by: Person) -> None:
+def _locked(pk: int) -> Request:
+    """The request, locked after the emergency and the contract that it is about: as an ending locks them."""
+    facts = Request.objects.only("emergency_id", "contract_id").get(pk=pk)
+    for model, about in ((Emergency, facts.emergency_id), (DelegationContract, facts.contract_id)):
+        if about:
+            model.objects.select_for_update(no_key=True).get(pk=about)
+    return (
+        Request.objects.select_for_update(of=("self",))
+        .select_related("asked_by", "subject", "emergency", "contract")
+        .get(pk=pk)
+    )
+
+
+def _carry_out(request: Request, by: Person) -> dict | None:
     try:
-        if request.kind == Request.Kind.GRANT:
-            granting.agreed(request, by)
-        elif request.kind == Request.Kind.EXTENSION:
-            lifecycle.extension_agreed(request, by)
-        elif request.kind == Request.Kind.HELP:
-            _help(request, by)
-        else:
-            accounts.carry_out(request, by)
+        with transaction.atomic():
+            return CARRY_OUT[Request.Kind(request.kind)](request, by)
     except Unfit as unfit:
         raise AlreadyDone(_("This does not fit any more: %(why)s") % {"why": unfit}) from None
     except IntegrityError:
         raise AlreadyDone(_("This cannot be done as it was asked for: refuse it, and ask anew.")) from None
-
-
-def _help(request: Request, by: Person) -> None:
-    """Grants what a contractor asked for; under dual control that in turn waits for a second supervisor."""
-    assert request.emergency
-    assert request.contract
-    entries = request.contract.roster.filter(pk__in=request.detail["entries"])
-    granting.give(by, request.emergency, request.contract, entries)
-    reconcile()
-
-
-@transaction.atomic
-def let_lapse() -> int:
-    """Writes the lapse of requests that nobody answered in time; returns how many."""
-    system, now = Person.objects.system(), clock.database_now()
-    lapsed = list(Request.objects.lapsed(now).select_for_update(skip_locked=True, of=("self",)))
-    for request in lapsed:
-        _write(request, system, Request.Answer.LAPSED, now)
-    return len(lapsed)
-
-
-def _write(request: Request, by: Person, what: str, now: datetime) -> None:
-    stored = Request(pk=request.pk, answer=what, answered_at=now, answered_by=by)
-    # A password that was asked for is not kept beside the account: `request.detail` still has it
-    stored.detail = {name: value for name, value in request.detail.items() if name != "password"}
-    stored.save(update_fields=["answer", "answered_at", "answered_by", "detail"])
-    request.answer, request.answered_at, request.answered_by = what, now, by
-    recording.decision(
-        f"request.{what}",
-        request,
-        actor=by,
-        emergency_id=request.emergency_id,
-        contract_id=request.contract_id,
-        subject_id=request.subject_id,
-        detail={"request_kind": request.kind, "asker": str(request.asked_by)},
-    )

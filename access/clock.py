@@ -26,15 +26,21 @@ def enter_to_read() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [TURNSTILE])
 
 
+def be_patient() -> None:
+    """Lets the transaction wait a minute for others: an ending outlasts any lookup, which gives up before."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('lock_timeout', '60s', true), set_config('statement_timeout', '60s', true)"
+        )
+
+
 def time_of_ending() -> datetime:
     """Waits for the readings under way, keeps others out, and says what time it is then.
 
     What ends at that moment, in this transaction, ends after every disclosure that it does not stop.
+    Rows of emergencies and contracts are locked before: whoever waits for one of them keeps no reader out.
     """
+    be_patient()
     with connection.cursor() as cursor:
-        # An ending outlasts any lookup: those give up after the statement's timeout, a quarter of this
-        cursor.execute(
-            "SELECT set_config('lock_timeout', '60s', true), set_config('statement_timeout', '60s', true)"
-        )
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [TURNSTILE])
     return database_now()

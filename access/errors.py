@@ -34,7 +34,7 @@ REASONS = {
     "too_fast":              Reason(429, _("You look up faster than callers call. Wait a quarter of a minute, and try again.")),
     "stopped":               Reason(429, _("You looked up more than any caller explains, so you are stopped. A supervisor has been told, and can grant you access anew.")),
     "contract_not_yours":    Reason(403, _("You may not grant under this contract.")),
-    "area_not_yours":        Reason(403, _("Your office may not declare an emergency in one of these areas.")),
+    "area_not_yours":        Reason(403, _("Your office decides on no emergency in one of these areas. Ask a supervisor whose office does.")),
     "second_person":         Reason(403, _("A second person answers this, never the one who asked or whom it is about.")),
     "not_your_customers":    Reason(403, _("You may take away the customers of your own organisation alone.")),
     "account_closed":        Reason(403, _("This account is closed.")),

@@ -1,11 +1,12 @@
 """Forms of emergencies, inquiries and rosters: they check for sense, the rules decide."""
 
 from datetime import date, datetime, timedelta
+from unicodedata import normalize
 from uuid import uuid4
 
 from django import forms
 from django.conf import settings
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
 
 from access.models import (
@@ -68,6 +69,11 @@ class RostersForm(forms.Form):
         help_text=_("Everybody who is ready may look up at once; mark people to grant to them alone."),
     )
     entries = forms.ModelMultipleChoiceField(queryset=RosterEntry.objects.none(), required=False)
+    also_revoked = forms.BooleanField(
+        label=_("Grant to them as well"),
+        required=False,
+        help_text=_("Otherwise they are left out, but for whom you mark by name."),
+    )
 
     def __init__(self, *args, contracts, **kwargs):
         """contracts: those that the supervisor may grant under."""
@@ -96,6 +102,7 @@ class DeclareForm(RostersForm):
         input_formats=MOMENTS,
         help_text=_("Japan time, at most 72 hours away. It ends by itself then."),
     )
+    again = forms.BooleanField(label=_("Declare another one all the same"), required=False)
     form_token = forms.UUIDField(widget=forms.HiddenInput, required=False)
 
     def __init__(self, *args, areas, now: datetime, **kwargs):
@@ -155,6 +162,17 @@ class DeclareForm(RostersForm):
         elif any(area.is_training != bool(cleaned.get("is_drill")) for area in chosen):
             self.add_error("areas", _("A drill has training areas alone, and nothing else has them."))
         cleaned["areas"] = chosen
+        if not cleaned.get("again") and (same := self._declared_already(cleaned.get("name", ""), chosen)):
+            said = _(
+                "“%(name)s” is open already in one of these areas, until %(until)s: extend it, or change its areas."
+            )
+            until = formats.date_format(timezone.localtime(same.expires_at), "DATETIME_FORMAT")
+            self.add_error("again", said % {"name": same.name, "until": until})
+
+    def _declared_already(self, name: str, areas: list[ServiceArea]) -> Emergency | None:
+        """An open emergency of the same name, however it is written, in one of the areas."""
+        there = Emergency.objects.open(self.now).filter(areas__in=areas).distinct()
+        return next((one for one in there if _written(one.name) == _written(name)), None)
 
     def _chosen(self, cleaned: dict) -> list[ServiceArea]:
         """The areas marked one by one, by prefecture and by office, of those that are the person's."""
@@ -170,8 +188,15 @@ class DeclareForm(RostersForm):
 
     def facts(self) -> dict:
         """What `lifecycle.declare` takes."""
-        names = ("kind", "name", "areas", "expires_at", "contracts", "entries", "is_drill", "form_token")
+        names = (
+            "kind", "name", "areas", "expires_at", "contracts", "entries", "also_revoked", "is_drill", "form_token",
+        )  # fmt: skip
         return {name: self.cleaned_data[name] for name in names}
+
+
+def _written(name: str) -> str:
+    """A name without what differs between two ways of writing it."""
+    return "".join(normalize("NFKC", name).casefold().split())
 
 
 class GrantForm(RostersForm):
@@ -220,8 +245,11 @@ class InquiryForm(forms.ModelForm):
         fields = ["emergency", "area", "caller_name", "caller_phone", "kind", "note"]
         widgets = {"note": forms.Textarea(attrs={"rows": 3})}
 
-    def __init__(self, *args, emergencies, **kwargs):
-        """emergencies: those that the call may belong to; a single one is taken as read."""
+    def __init__(self, *args, emergencies, of_one: bool, **kwargs):
+        """emergencies: those that the call may belong to; a single one is taken as read.
+
+        of_one: it belongs to one of them, as a contractor's does.
+        """
         super().__init__(*args, **kwargs)
         self.says_optional = _("optional")
         choices = list(emergencies)
@@ -230,6 +258,7 @@ class InquiryForm(forms.ModelForm):
             del self.fields["area"]
         field = self.fields["emergency"]
         field.queryset = emergencies
+        field.required = of_one
         if len(choices) == 1:
             field.initial, field.empty_label, field.required = choices[0], None, True
         elif not choices:

@@ -1,17 +1,17 @@
-"""Giving and taking grants: to a roster or a part of it, to one who asked; one of them, or all of a person.
+"""Giving grants: to a roster or a part of it, to one who asked; at once, or when a second supervisor agrees.
 
-Each rule checks the policy, works set-based in one transaction, and returns what it did. Whatever takes
-away asks `clock.time_of_ending` for its moment.
+Each rule checks the policy, works set-based in one transaction, and returns what it did.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from access import clock, dual_control, policy
+from access import clock, dual_control, notices, policy, requests
 from access.errors import AlreadyDone, Denied, Unfit
 from access.models import DelegationContract, Emergency, Grant, Person, Request, RosterEntry
 from access.reconcile import reconcile
@@ -25,15 +25,25 @@ WAITS_FOR = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Given:
-    """What came of granting: how many hold a grant now, how many wait, how many were not ready."""
+    """What came of granting, in people: granted now, waiting for a second supervisor, and passed over.
+
+    not_ready: untrained. left_out: their grant was revoked lately. asked_before: they wait already, by what
+    `requests.asked_already` says.
+    """
 
     granted: int = 0
     waiting: int = 0
     not_ready: int = 0
+    left_out: int = 0
+    asked_before: tuple[str, ...] = ()
 
     def __add__(self, other: "Given") -> "Given":
         return Given(
-            self.granted + other.granted, self.waiting + other.waiting, self.not_ready + other.not_ready
+            self.granted + other.granted,
+            self.waiting + other.waiting,
+            self.not_ready + other.not_ready,
+            self.left_out + other.left_out,
+            self.asked_before + other.asked_before,
         )
 
 
@@ -44,29 +54,68 @@ def give(
     contract: DelegationContract,
     entries: Iterable[RosterEntry] | None = None,
     now: datetime | None = None,
+    *,
+    also_revoked: bool = False,
+    asker: Person | None = None,
 ) -> Given:
     """Grants an open emergency to the contract's roster, or to those `entries` of it alone, from `now`.
 
-    Whoever is untrained, or holds a running grant in it already, is passed over. Where it takes two
-    (`dual_control`), a request waits for a second supervisor instead. Raises Denied, or AlreadyDone if the emergency is over.
+    Whoever is untrained or holds a running grant in it already is passed over; of a whole roster also whose
+    grant was revoked lately, unless `also_revoked`. Where it takes two (`dual_control`), a request waits for
+    a second supervisor instead. asker: who called for help. Raises Denied, or AlreadyDone if it is over.
     """
-    policy.check_may(by, "access.give_grant")
-    policy.check_may_grant_under(by, [contract])
-    # One at a time for an emergency: two clicks grant nobody twice
-    emergency = Emergency.objects.select_for_update().get(pk=emergency.pk)
+    emergency, contract = lock(emergency, contract)
     now = now or clock.database_now()
+    policy.check_may_act(by, "grant", areas=emergency.areas.all(), contracts=[contract], at=now)
     check_is_open(emergency, now)
     wanted = None if entries is None else [entry.pk for entry in entries]
     standing = RosterEntry.objects.current(now).filter(contract=contract)
     if wanted is not None:
         standing = standing.filter(pk__in=wanted)
-    ready = standing.filter(pk__in=RosterEntry.objects.ready(now)).exclude(
-        grants__in=Grant.objects.filter(emergency=emergency, revoked_at=None, ends_at__gt=now)
-    )
     not_ready = standing.exclude(pk__in=RosterEntry.objects.ready(now)).count()
+    ready = to_grant(standing, emergency, now)
+    left_out = 0
+    if wanted is None and not also_revoked:
+        revoked = ready.filter(person__in=revoked_lately(now).values("roster_entry__person"))
+        left_out = revoked.count()
+        ready = ready.exclude(pk__in=revoked.values("pk"))
     if dual_control.needs_two(contract, now):
-        return Given(waiting=_wait(by, emergency, contract, ready, now), not_ready=not_ready)
-    return Given(granted=write(by, emergency, contract, ready, now), not_ready=not_ready)
+        waiting, before = _wait(by, emergency, contract, ready, now, asker)
+        return Given(waiting=waiting, not_ready=not_ready, left_out=left_out, asked_before=before)
+    return Given(write(by, emergency, contract, ready, now), not_ready=not_ready, left_out=left_out)
+
+
+def lock(emergency: Emergency, contract: DelegationContract) -> tuple[Emergency, DelegationContract]:
+    """Both as they are now, and as they stay for the transaction: two clicks grant nobody twice.
+
+    Whatever locks several rows takes emergencies first, then contracts, then requests, then the turnstile.
+    """
+    return (
+        Emergency.objects.select_for_update(no_key=True).get(pk=emergency.pk),
+        DelegationContract.objects.select_for_update(no_key=True).get(pk=contract.pk),
+    )
+
+
+def to_grant(standing, emergency: Emergency, now: datetime):
+    """Those of the roster entries who are ready and hold no running grant in the emergency."""
+    running = Grant.objects.running(now).filter(emergency=emergency)
+    return standing.filter(pk__in=RosterEntry.objects.ready(now)).exclude(grants__in=running)
+
+
+def revoked_lately(now: datetime):
+    """The grants that were taken from their person within a day, the last first."""
+    return Grant.objects.revoked_lately(now).order_by("-revoked_at", "-pk")
+
+
+def revoked_lately_of(contracts: Iterable[DelegationContract]) -> list[Grant]:
+    """The last grant that was lately taken from each of the people on the contracts' rosters."""
+    now = clock.database_now()
+    on_roster = RosterEntry.objects.current(now).filter(contract__in=contracts)
+    grants = revoked_lately(now).filter(roster_entry__person__in=on_roster.values("person"))
+    last: dict[int, Grant] = {}
+    for grant in grants.select_related("roster_entry__person", "revoked_by", "emergency"):
+        last.setdefault(grant.roster_entry.person_id, grant)
+    return list(last.values())
 
 
 @transaction.atomic
@@ -76,15 +125,17 @@ def give_to_rosters(
     contracts: Iterable[DelegationContract],
     entries: Iterable[RosterEntry] = (),
     now: datetime | None = None,
+    *,
+    also_revoked: bool = False,
 ) -> Given:
     """Grants to each contract's roster, or to those `entries` alone of a contract that has some among them.
 
     All of it or nothing; raises as `give` does. Permissions follow in the same transaction.
     """
     given, entries = Given(), list(entries)
-    for contract in contracts:
+    for contract in sorted(contracts, key=lambda one: one.pk):  # locked in the same order by everybody
         part = [entry for entry in entries if entry.contract_id == contract.pk]
-        given += give(by, emergency, contract, part or None, now)
+        given += give(by, emergency, contract, part or None, now, also_revoked=also_revoked)
     reconcile()
     return given
 
@@ -102,12 +153,14 @@ def write(
     entries,
     now: datetime,
     second: Person | None = None,
+    until: datetime | None = None,
 ) -> int:
     """Writes a grant for each of the roster entries, from now, and its entry; returns how many.
 
-    A grant's clock starts now, whenever it was asked for, and runs no longer than the ceiling.
+    A grant's clock starts now, whenever it was asked for, and runs no longer than the ceiling, nor than
+    `until`. The contract's auditors are told at once.
     """
-    until = min(emergency.expires_at, now + contract.max_grant)
+    until = min(emergency.expires_at, now + contract.max_grant, until or emergency.expires_at)
     chosen = list(entries.select_related("person", "contract"))
     grants = Grant.objects.bulk_create(
         (
@@ -132,110 +185,112 @@ def write(
         )
         for grant in grants
     )
+    if grants:
+        notices.granted(emergency, contract, by, len(grants), now)
     return len(grants)
 
 
-@transaction.atomic
-def revoke(by: Person, grants, because: str) -> int:
-    """Revokes those of the grants (a queryset) that still run, at this moment; returns how many.
+def opens(emergency: Emergency, contract: DelegationContract) -> dict:
+    """What a grant of the emergency under the contract opens, as a request keeps it.
 
-    Raises Denied, Unfit without a reason, AlreadyDone if none of them runs.
+    areas: codes. items: delegated ones. until: the latest end (ISO 8601). hours: the longest grant.
     """
-    policy.check_may(by, "access.revoke_grant")
-    because = because.strip()
-    if not because:
-        raise Unfit(_("Say why: the reason is written into the history."), "because")
-    now = clock.time_of_ending()
-    count = write_revocations(by, grants, because, now)
-    if not count:
-        raise AlreadyDone(_("None of these grants runs any more."))
+    return {
+        "areas": codes_of(emergency),
+        "items": items_of([contract]),
+        "until": emergency.expires_at.isoformat(),
+        "hours": contract.max_grant_hours,
+    }
+
+
+def codes_of(emergency: Emergency) -> list[str]:
+    """The codes of the emergency's areas, in order."""
+    return sorted(emergency.areas.order_by().values_list("code", flat=True))
+
+
+def items_of(contracts: Iterable[DelegationContract]) -> list[str]:
+    """The items that one of the contracts delegates, in order."""
+    return sorted({item for contract in contracts for item in contract.delegated_items})
+
+
+def check_opens_no_more(asked: dict, now: dict) -> None:
+    """Raises Pointless where what is asked for would reach an area or an item that it did not say."""
+    for what in ("areas", "items"):
+        if more := sorted(set(now[what]) - set(asked.get(what, []))):
+            raise requests.Pointless("wider", **{what: more})
+
+
+def agreed(request: Request, by: Person) -> dict:
+    """Carries out a request for grants to which a second supervisor agreed, for those still ready.
+
+    Gives no more than the request says, neither longer. Returns what came of it; raises Denied, Pointless.
+    """
+    emergency, contract = lock_what_it_is_about(request)
+    now = clock.database_now()
+    policy.check_may_act(by, "grant", areas=emergency.areas.all(), contracts=[contract], at=now)
+    check_is_open(emergency, now)
+    asked = request.detail
+    check_opens_no_more(asked, opens(emergency, contract))
+    entries = RosterEntry.objects.filter(contract=contract, pk__in=asked["entries"])
+    until = min(datetime.fromisoformat(asked["until"]), now + timedelta(hours=asked["hours"]))
+    ready = to_grant(entries, emergency, now)
+    if until <= now or not ready.exists():
+        raise requests.Pointless("nothing")
+    count = write(request.asked_by, emergency, contract, ready, now, second=by, until=until)
     reconcile()
-    return count
+    return {"granted": count, "not_granted": len(asked["entries"]) - count}
 
 
-def revoke_all_of(by: Person, person: Person, because: str) -> int:
-    """Revokes every running grant of a person, as `revoke` does."""
-    return revoke(by, Grant.objects.filter(roster_entry__person=person), because)
+def help_agreed(request: Request, by: Person) -> dict:
+    """Grants what a contractor asked for; under dual control that in turn waits for a second supervisor.
+
+    Raises Denied, or Pointless where that would open more than the request says, or nothing.
+    """
+    emergency, contract = lock_what_it_is_about(request)
+    check_opens_no_more(request.detail, opens(emergency, contract))
+    entries = contract.roster.filter(pk__in=request.detail["entries"])
+    given = give(by, emergency, contract, entries, asker=request.asked_by)
+    if not given.granted and not given.waiting:
+        raise requests.Pointless("nothing")
+    reconcile()
+    return {"granted": given.granted, "waiting": given.waiting}
 
 
-def write_revocations(by: Person, grants, because: str, now: datetime) -> int:
-    """Writes the revocation of those grants that run at `now` (a time of ending), with an entry each."""
-    running = list(
-        grants.filter(revoked_at=None, ends_at__gt=now)
-        .select_for_update(of=("self",))
-        .select_related("roster_entry__person", "roster_entry__contract", "emergency")
-    )
-    Grant.objects.filter(pk__in=[grant.pk for grant in running]).update(
-        revoked_at=now, revoked_by=by, revoked_because=because
-    )
-    recording.decisions(
-        recording.decided(
-            "grant.revoked",
-            grant,
-            actor=by,
-            subject_id=grant.roster_entry.person_id,
-            emergency_id=grant.emergency_id,
-            contract_id=grant.roster_entry.contract_id,
-            grant_id=grant.pk,
-            detail={
-                "subject": str(grant.roster_entry.person),
-                "emergency": grant.emergency.name,
-                "because": because,
-            },
-        )
-        for grant in running
-    )
-    return len(running)
-
-
-def agreed(request: Request, by: Person) -> Given:
-    """Carries out a request for grants to which a second supervisor agreed, for those still ready."""
+def lock_what_it_is_about(request: Request) -> tuple[Emergency, DelegationContract]:
+    """The emergency and the contract of a request for grants, locked."""
     assert request.emergency
     assert request.contract
-    policy.check_may_grant_under(by, [request.contract])
-    now = clock.database_now()
-    check_is_open(request.emergency, now)
-    ready = (
-        RosterEntry.objects.ready(now)
-        .filter(contract=request.contract, pk__in=request.detail["entries"])
-        .exclude(
-            grants__in=Grant.objects.filter(emergency=request.emergency, revoked_at=None, ends_at__gt=now)
-        )
+    return lock(request.emergency, request.contract)
+
+
+def _wait(
+    by: Person, emergency: Emergency, contract: DelegationContract, ready, now: datetime, asker: Person | None
+) -> tuple[int, tuple[str, ...]]:
+    """Asks a second supervisor to agree; returns for how many people, and who asked for others before."""
+    before = Request.objects.waiting(now).filter(
+        kind=Request.Kind.GRANT, emergency=emergency, contract=contract
     )
-    count = write(request.asked_by, request.emergency, request.contract, ready, now, second=by)
-    reconcile()
-    return Given(granted=count, not_ready=len(request.detail["entries"]) - count)
-
-
-def _wait(by: Person, emergency: Emergency, contract: DelegationContract, ready, now: datetime) -> int:
-    """Asks a second supervisor to agree; returns for how many people."""
-    entries = list(ready.values_list("pk", flat=True))
+    waiting = {entry: one for one in before.select_related("asked_by") for entry in one.detail["entries"]}
+    wanted = sorted(ready.values_list("pk", flat=True))
+    entries = [entry for entry in wanted if entry not in waiting]
     if entries:
-        ask(
+        requests.ask(
             by,
             Request.Kind.GRANT,
+            about=f"emergency {emergency.pk} contract {contract.pk} people {_digest(entries)}",
             lapses_at=min(now + WAITS_FOR, emergency.expires_at),
             emergency=emergency,
             contract=contract,
-            detail={"entries": entries},
+            subject=asker,
+            detail={"entries": entries} | opens(emergency, contract),
         )
-    return len(entries)
+    first = dict.fromkeys(waiting[entry] for entry in wanted if entry in waiting)
+    return len(entries), tuple(requests.asked_already(one) for one in first)
 
 
-def ask(by: Person, kind: str, *, lapses_at: datetime, detail: dict, **facts) -> Request:
-    """Files a request that waits for a second person; the history says who asked for what."""
-    request = Request.objects.create(kind=kind, asked_by=by, lapses_at=lapses_at, detail=detail, **facts)
-    recording.decision(
-        "request.made",
-        request,
-        actor=by,
-        emergency_id=request.emergency_id,
-        contract_id=request.contract_id,
-        subject_id=request.subject_id,
-        detail={"request_kind": request.kind, "because": request.because}
-        | ({"subject": str(request.subject)} if request.subject else {}),
-    )
-    return request
+def _digest(entries: list[int]) -> str:
+    """A short key of a set of roster entries, which may be a thousand."""
+    return sha256(repr(entries).encode()).hexdigest()[:32]
 
 
 @transaction.atomic
@@ -251,25 +306,22 @@ def ask_for_help(by: Person, emergency: Emergency, because: str) -> Request:
     because = because.strip()
     if not because:
         raise Unfit(_("Say in one sentence why you are needed."), "because")
-    Person.objects.select_for_update().get(pk=by.pk)  # two clicks are one request
-    Request.objects.lapsed(now).filter(asked_by=by, kind=Request.Kind.HELP).update(
-        answer=Request.Answer.LAPSED, answered_at=now, answered_by=Person.objects.system()
-    )
-    if Request.objects.filter(
-        kind=Request.Kind.HELP, asked_by=by, emergency=emergency, answered_at=None
-    ).exists():
-        raise AlreadyDone(_("You have asked already; a supervisor sees your request."))
     entry = RosterEntry.objects.ready(now).filter(person=by, contract__in=_in_force(now)).first()
     if entry is None:
         raise Denied("not_on_roster", emergency_id=emergency.pk)
-    return ask(
+    emergency, contract = lock(emergency, entry.contract)
+    check_is_open(emergency, now)
+    if not _in_force(now).filter(pk=contract.pk).exists():
+        raise Denied("contract_not_in_force", emergency_id=emergency.pk, contract_id=contract.pk)
+    return requests.ask(
         by,
         Request.Kind.HELP,
+        about=f"emergency {emergency.pk} person {by.pk}",
         lapses_at=min(now + WAITS_FOR, emergency.expires_at),
         emergency=emergency,
-        contract=entry.contract,
+        contract=contract,
         because=because,
-        detail={"entries": [entry.pk]},
+        detail={"entries": [entry.pk]} | opens(emergency, contract),
     )
 
 
@@ -279,7 +331,7 @@ def emergencies_to_ask_for(person: Person, at: datetime | None = None):
     on_a_roster = RosterEntry.objects.ready(at).filter(person=person, contract__in=_in_force(at))
     if not on_a_roster.exists():
         return Emergency.objects.none()
-    running = Grant.objects.filter(roster_entry__person=person, revoked_at=None, ends_at__gt=at)
+    running = Grant.objects.running(at).filter(roster_entry__person=person)
     return Emergency.objects.open(at).exclude(pk__in=running.values("emergency"))
 
 

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from access import clock, dual_control, granting, notices, policy
+from access import clock, dual_control, granting, notices, policy, requests
 from access.errors import AlreadyDone, Unfit
 from access.models import DelegationContract, Emergency, Grant, Person, Request, RosterEntry
 from access.reconcile import reconcile
@@ -33,18 +33,19 @@ def declare(
     expires_at: datetime,
     contracts: Iterable[DelegationContract] = (),
     entries: Iterable[RosterEntry] = (),
+    also_revoked: bool = False,
     is_drill: bool = False,
     form_token: UUID | None = None,
 ) -> Emergency:
     """Opens an emergency and grants it to the contracts' rosters: the contractors may look up at once.
 
-    expires_at: aware, at most 72 hours away. entries: of a contract that has some among them, these
-    alone are granted. Raises Denied if `by` may not declare, not in one of the areas, or not grant
+    expires_at: aware, at most 72 hours away. entries, also_revoked: as `granting.give_to_rosters` takes
+    them. Raises Denied if `by` may not declare, not in one of the areas, or not grant
     under one of the contracts; AlreadyDone if the form was sent before; IntegrityError for what the
     database refuses.
     """
-    policy.check_may(by, "access.declare_emergency")
-    policy.check_may_declare_in(by, areas)
+    contracts = list(contracts)
+    policy.check_may_act(by, "declare", areas=areas, contracts=contracts)
     now = clock.database_now()
     emergency = _open(
         kind=kind,
@@ -69,9 +70,8 @@ def declare(
             "until": expires_at.isoformat(),
         },
     )
-    contracts = list(contracts)
-    granting.give_to_rosters(by, emergency, contracts, entries, now)
     notices.declared(emergency, contracts)
+    granting.give_to_rosters(by, emergency, contracts, entries, now, also_revoked=also_revoked)
     return emergency
 
 
@@ -93,32 +93,43 @@ def extend(by: Person, emergency: Emergency, until: datetime, because: str) -> E
     of them takes two supervisors, the extension waits: the request is returned. Raises Denied,
     AlreadyDone if it is over, Unfit for a time that does not fit or without a reason.
     """
-    policy.check_may(by, "access.extend_emergency")
     emergency = _still_open(emergency)
-    policy.check_may_declare_in(by, emergency.areas.all())
+    now = clock.database_now()
+    contracts = contracts_running(emergency, now)
+    policy.check_may_act(by, "extend", areas=emergency.areas.all(), contracts=contracts, at=now)
     because = because.strip()
     if not because:
         raise Unfit(_("Say why: the reason is written into the history."), "because")
-    now = clock.database_now()
-    contracts = contracts_running(emergency, now)
-    check_extension(emergency, contracts, until, now)
-    policy.check_may_grant_under(by, contracts, now)
+    check_extension(emergency, _running(emergency, now), until, now)
     if any(dual_control.needs_two(contract, now) for contract in contracts):
-        return granting.ask(
+        return requests.ask(
             by,
             Request.Kind.EXTENSION,
+            about=f"emergency {emergency.pk}",
             lapses_at=min(now + granting.WAITS_FOR, emergency.expires_at),
             emergency=emergency,
             because=because,
-            detail={"until": until.isoformat()},
+            detail={
+                "until": until.isoformat(),
+                "grants": sorted(_running(emergency, now).values_list("pk", flat=True)),
+                "areas": granting.codes_of(emergency),
+                "items": granting.items_of(contracts),
+            },
         )
-    return _extend(by, emergency, contracts, until, because)
+    return _extend(by, emergency, _running(emergency, now), until, because)
+
+
+def _running(emergency: Emergency, at: datetime):
+    return Grant.objects.running(at).filter(emergency=emergency)
 
 
 def contracts_running(emergency: Emergency, at: datetime | None = None) -> list[DelegationContract]:
     """The contracts under which grants run in the emergency."""
     at = at or clock.database_now()
-    grants = Grant.objects.filter(emergency=emergency, revoked_at=None, ends_at__gt=at)
+    return _contracts_of(_running(emergency, at))
+
+
+def _contracts_of(grants) -> list[DelegationContract]:
     return list(DelegationContract.objects.filter(pk__in=grants.values("roster_entry__contract")))
 
 
@@ -127,12 +138,11 @@ def furthest(contracts: Iterable[DelegationContract], now: datetime) -> datetime
     return now + min([contract.max_grant for contract in contracts] + [LONGEST])
 
 
-def check_extension(
-    emergency: Emergency, contracts: list[DelegationContract], until: datetime, now: datetime
-) -> None:
-    """Raises Unfit unless `until` is later than what there is, and within one step."""
-    running = Grant.objects.filter(emergency=emergency, revoked_at=None, ends_at__gt=now, ends_at__lt=until)
-    if until <= now or (until <= emergency.expires_at and not running.exists()):
+def check_extension(emergency: Emergency, grants, until: datetime, now: datetime) -> None:
+    """Raises Unfit unless `until` is later than what there is of the grants (a queryset), and within one step."""
+    contracts = _contracts_of(grants)
+    shorter = grants.filter(ends_at__lt=until)
+    if until <= now or (until <= emergency.expires_at and not shorter.exists()):
         raise Unfit(_("Choose a time later than the present end."), "until")
     if until > furthest(contracts, now):
         hours = int((furthest(contracts, now) - now).total_seconds() // 3600)
@@ -143,33 +153,34 @@ def check_extension(
         )
 
 
-def extension_agreed(request: Request, by: Person) -> Emergency:
-    """Carries out an extension to which a second supervisor agreed, if it still fits."""
+def extension_agreed(request: Request, by: Person) -> dict:
+    """Carries out an extension to which a second supervisor agreed, for the grants that it was asked for.
+
+    Returns what came of it. Raises Denied, Unfit, or Pointless where it would open more than it says.
+    """
     assert request.emergency
+    asked = request.detail
     emergency = _still_open(request.emergency)
     now = clock.database_now()
-    until = datetime.fromisoformat(request.detail["until"])
-    contracts = contracts_running(emergency, now)
-    policy.check_may_grant_under(by, contracts, now)
-    check_extension(emergency, contracts, until, now)
-    return _extend(request.asked_by, emergency, contracts, until, request.because, second=by)
+    until = datetime.fromisoformat(asked["until"])
+    grants = _running(emergency, now).filter(pk__in=asked.get("grants", []))
+    contracts = _contracts_of(grants)
+    policy.check_may_act(by, "extend", areas=emergency.areas.all(), contracts=contracts, at=now)
+    opens = {"areas": granting.codes_of(emergency), "items": granting.items_of(contracts)}
+    granting.check_opens_no_more(asked, opens)
+    check_extension(emergency, grants, until, now)
+    _extend(request.asked_by, emergency, grants, until, request.because, second=by)
+    return {"until": asked["until"]}
 
 
 def _extend(
-    by: Person,
-    emergency: Emergency,
-    contracts: list[DelegationContract],
-    until: datetime,
-    because: str,
-    second: Person | None = None,
+    by: Person, emergency: Emergency, grants, until: datetime, because: str, second: Person | None = None
 ) -> Emergency:
     if until > emergency.expires_at:
         emergency.expires_at = until
         with disable_auditlog():
             emergency.save(update_fields=["expires_at"])
-    now = clock.database_now()
-    grants = Grant.objects.filter(emergency=emergency, revoked_at=None, ends_at__gt=now, ends_at__lt=until)
-    count = grants.filter(roster_entry__contract__in=contracts).update(ends_at=until)
+    count = grants.filter(ends_at__lt=until).update(ends_at=until)
     recording.decision(
         "emergency.extended",
         emergency,
@@ -185,25 +196,23 @@ def _extend(
 def change_areas(by: Person, emergency: Emergency, areas: Collection[ServiceArea]) -> Emergency:
     """Makes `areas` the areas of an open emergency: its grants reach them, and no other, from now on.
 
-    Raises Denied unless `by` may declare in each area that is added or taken away; Unfit without an
-    area, with one that does not fit a drill or a real emergency, or when nothing changes.
+    Raises Denied unless `by` may decide in each area, before and after, and grant under the contracts that
+    reach further; Unfit without an area, with one that does not fit a drill or a real emergency, or when
+    nothing changes.
     """
-    policy.check_may(by, "access.extend_emergency")
+    clock.be_patient()
+    emergency = _still_open(emergency)
     now = clock.time_of_ending()
-    emergency = _still_open(emergency, now)
     before, after = set(emergency.areas.all()), set(areas)
     added, removed = after - before, before - after
-    policy.check_may_declare_in(by, added | removed)
-    if not after:
-        raise Unfit(_("Choose at least one area."), "areas")
-    if any(area.is_training != emergency.is_drill for area in added):
-        raise Unfit(_("A drill has training areas alone, and nothing else has them."), "areas")
-    for contract in contracts_running(emergency, now) if added else ():
+    running = contracts_running(emergency, now)
+    act = "add areas" if added else "take areas away"
+    policy.check_may_act(by, act, areas=before | after, contracts=running, at=now)
+    _check_areas(emergency, before, after)
+    for contract in running if added else ():
         if dual_control.needs_two(contract, now):
             alone = _("Under dual control no area is added by one supervisor: declare another emergency.")
             raise Unfit(" ".join([alone, *dual_control.why_two(contract, now)]), "areas")
-    if not added and not removed:
-        raise Unfit(_("These are its areas already."), "areas")
     with disable_auditlog():
         emergency.areas.set(after)
     recording.decision(
@@ -220,12 +229,25 @@ def change_areas(by: Person, emergency: Emergency, areas: Collection[ServiceArea
     return emergency
 
 
+def _check_areas(emergency: Emergency, before: set[ServiceArea], after: set[ServiceArea]) -> None:
+    if not after:
+        raise Unfit(_("Choose at least one area."), "areas")
+    if any(area.is_training != emergency.is_drill for area in after - before):
+        raise Unfit(_("A drill has training areas alone, and nothing else has them."), "areas")
+    if before == after:
+        raise Unfit(_("These are its areas already."), "areas")
+
+
 @transaction.atomic
 def end(emergency: Emergency, by: Person) -> Emergency:
-    """Ends an open emergency now. Raises Denied, or AlreadyDone if it is over already."""
-    policy.check_may(by, "access.end_emergency")
+    """Ends an open emergency now, and writes off what waits for it. Raises Denied, or AlreadyDone if it is over."""
+    policy.check_may_act(by, "end", areas=emergency.areas.all())
+    clock.be_patient()
+    ended = _still_open(emergency)
+    waiting = Request.objects.filter(emergency=ended, answered_at=None)
+    requests.write_off(waiting, "ended", clock.database_now())
     now = clock.time_of_ending()
-    ended = _still_open(emergency, now)
+    granting.check_is_open(ended, now)
     ended.ended_at, ended.ended_by = now, by
     with disable_auditlog():
         ended.save(update_fields=["ended_at", "ended_by"])
@@ -234,10 +256,10 @@ def end(emergency: Emergency, by: Person) -> Emergency:
     return ended
 
 
-def _still_open(emergency: Emergency, now: datetime | None = None) -> Emergency:
+def _still_open(emergency: Emergency) -> Emergency:
     """The emergency as it is now, locked; AlreadyDone if it is over."""
-    fresh = Emergency.objects.select_for_update().get(pk=emergency.pk)
-    granting.check_is_open(fresh, now or clock.database_now())
+    fresh = Emergency.objects.select_for_update(no_key=True).get(pk=emergency.pk)
+    granting.check_is_open(fresh, clock.database_now())
     return fresh
 
 

@@ -16,7 +16,7 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from access import durations
+from access import durations, policy
 from access.models import DelegationContract, Emergency, Grant, Notice, Person, Request, Role
 from audit.models import Review
 
@@ -32,12 +32,18 @@ SENTENCES = {
     "grant_15":   gettext_noop("Your access in “%(name)s” ends at %(until)s (%(left)s left when this was sent). Ask a supervisor if you are needed longer."),
     "grants_60":  gettext_noop("In “%(name)s” access of %(count)s people ends before the emergency does, first at %(until)s (%(left)s left when this was sent). Grant anew whoever is still needed."),
     "grants_15":  gettext_noop("In “%(name)s” access of %(count)s people ends before the emergency does, first at %(until)s (%(left)s left when this was sent). Grant anew whoever is still needed."),
+    "granted":    gettext_noop("%(count)s people were granted access in “%(name)s” under “%(contract)s” (%(by)s)."),
     "ended":      gettext_noop("“%(name)s” is over. Contractors see no customer any more."),
     "review":     gettext_noop("The review of “%(name)s” is open, and due on %(until)s."),
     "review_half": gettext_noop("Half of the time for the review of “%(name)s” is over. It is due on %(until)s."),
     "review_due": gettext_noop("The review of “%(name)s” is overdue: it was due on %(until)s."),
     "review_two": gettext_noop("The review of “%(name)s” is overdue since %(until)s: until it is signed off, a second supervisor agrees to what is granted under “%(contract)s” or another contract with its delegate."),
     "suspended":  gettext_noop("The contract “%(name)s” is suspended, and everything under it has stopped."),
+    "agreed":     gettext_noop("Agreed to (%(by)s), what you asked for: %(kind)s, %(about)s."),
+    "half_agreed": gettext_noop("Agreed to (%(by)s), what you asked for: %(kind)s, %(about)s. A second supervisor has yet to agree."),
+    "refused":    gettext_noop("Refused (%(by)s), what you asked for: %(kind)s, %(about)s."),
+    "lapsed":     gettext_noop("Nobody answered in time what you asked for: %(kind)s, %(about)s."),
+    "pointless":  gettext_noop("There is nothing to answer any more in what you asked for: %(kind)s, %(about)s."),
     "waiting":    gettext_noop("A request waits for an answer: %(kind)s, from %(by)s."),
     "password":   gettext_noop("A new password for your account was asked for (%(by)s). If you did not ask for one, say so at once."),
     "terms":      gettext_noop("The terms of the contract “%(name)s” were changed (%(by)s)."),
@@ -70,7 +76,7 @@ def sentence(notice: Notice) -> str:
     if notice.kind in WARNED:
         minutes = words.get("minutes", WARNED[notice.kind])  # older notices say only which warning they were
         words["left"] = durations.in_words(timedelta(minutes=minutes))
-    if notice.kind == "waiting":
+    if "kind" in words:
         words["kind"] = Request.Kind(words["kind"]).label
     return _(SENTENCES[notice.kind]) % words
 
@@ -123,6 +129,15 @@ def declared(emergency: Emergency, contracts: Iterable[DelegationContract]) -> N
     tell(auditors_of(contracts), kind, f"emergency {emergency.pk}", words, path)
 
 
+def granted(emergency: Emergency, contract: DelegationContract, by: Person, count: int, at: datetime) -> None:
+    """Tells the contract's auditors of people granted at a moment, unless the declaration told them just now."""
+    if at == emergency.declared_at:
+        return
+    words = _words_of(emergency) | {"contract": contract.title, "by": by.name, "count": count}
+    about = f"emergency {emergency.pk} contract {contract.pk} {at:%Y-%m-%dT%H:%M:%S.%f}"
+    tell(auditors_of([contract]), "granted", about, words, reverse("portal:emergency", args=[emergency.pk]))
+
+
 def ended(emergency: Emergency) -> None:
     """Tells supervisors and the contracts' auditors that it is over."""
     path = reverse("portal:emergency", args=[emergency.pk])
@@ -156,6 +171,21 @@ def password_asked_for(request: Request) -> None:
     tell([request.subject], "password", f"request {request.pk}", words, reverse("portal:index"))
 
 
+def answered(requests: Iterable[Request]) -> None:
+    """Tells whoever asked what came of it, and whom a grant was asked for on their own call for help."""
+    for request in requests:
+        about = request.emergency or request.contract or request.subject
+        words = {"kind": request.kind, "about": str(about or "–"), "by": str(request.answered_by)}
+        people = {request.asked_by}
+        if request.kind == Request.Kind.GRANT and request.subject:
+            people.add(request.subject)
+        half = request.answer == Request.Answer.AGREED and (request.outcome or {}).get("waiting")
+        for person in people:
+            path = "portal:index" if person.role == Role.CONTRACTOR else "portal:requests"
+            kind = "half_agreed" if half else str(request.answer)
+            tell([person], kind, f"request {request.pk}", words, reverse(path))
+
+
 def stopped(person: Person, at: datetime) -> None:
     """Tells supervisors and the auditors of the person's contracts that somebody was stopped."""
     words = {"by": person.name, "until": at.isoformat()}
@@ -170,14 +200,20 @@ def tell_what_time_asks_for() -> None:
     """Notices that follow from the facts at this moment: called for, over, waiting."""
     for emergency in Emergency.objects.open():
         _tell_who_is_called_for(emergency)
-    for request in Request.objects.waiting().select_related("asked_by", "subject"):
-        words = {"kind": request.kind, "by": request.asked_by.name}
-        role = Role.ADMINISTRATOR if request.kind in ("account", "right") else Role.SUPERVISOR
-        people = Person.objects.filter(role=role, is_active=True).exclude(
-            pk__in=[request.asked_by_id, request.subject_id or 0]
-        )
-        tell(people, "waiting", f"request {request.pk}", words, reverse("portal:requests"))
+    for request in Request.objects.waiting().select_related("asked_by", "emergency", "contract"):
+        _tell_who_may_answer(request)
     _tell_of_reviews_that_wait()
+
+
+def _tell_who_may_answer(request: Request) -> None:
+    if Notice.objects.filter(kind="waiting", about=f"request {request.pk}").exists():
+        return  # a request waits for hours, and the sweep comes every two seconds
+    words = {"kind": request.kind, "by": request.asked_by.name}
+    role = Role.SUPERVISOR if request.kind in policy.OF_SUPERVISORS else Role.ADMINISTRATOR
+    people = [
+        one for one in Person.objects.filter(role=role, is_active=True) if policy.may_answer(one, request)
+    ]
+    tell(people, "waiting", f"request {request.pk}", words, reverse("portal:requests"))
 
 
 def _tell_who_is_called_for(emergency: Emergency) -> None:

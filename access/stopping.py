@@ -2,7 +2,7 @@
 
 from django.db import transaction
 
-from access import clock, granting, notices, pace
+from access import clock, notices, pace, revoking
 from access.models import Grant, Person
 from access.reconcile import reconcile
 from audit.models import LogEntry
@@ -19,11 +19,11 @@ def revoke_who_was_stopped() -> int:
     count = 0
     for person in Person.objects.filter(pk__in=stopped.values("actor")):
         last = stopped.filter(actor=person).newest_first()[0].timestamp
-        running = Grant.objects.filter(roster_entry__person=person, starts_at__lt=last)
-        if not running.filter(revoked_at=None, ends_at__gt=since + pace.WINDOW).exists():
+        running = Grant.objects.running().filter(roster_entry__person=person, starts_at__lt=last)
+        if not running.exists():
             continue
         now = clock.time_of_ending()
-        count += granting.write_revocations(Person.objects.system(), running, BECAUSE, now)
+        count += revoking.write_revocations(Person.objects.system(), running, BECAUSE, now)
         notices.stopped(person, last)
     if count:
         reconcile()

@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 from django.db.models.functions import Now
 
-from access import answering, emails, lifecycle, notices, session_ends, stopping, warnings
+from access import emails, lifecycle, notices, requests, session_ends, stopping, warnings
 from access.models import Heartbeat
 from access.people import Person, Session
 from access.reconcile import reconcile
@@ -24,7 +24,7 @@ STEPS = (
     stopping.revoke_who_was_stopped,
     reconcile,
     session_ends.close_sessions_of_ended_grants,
-    answering.let_lapse,
+    requests.let_lapse,
     notices.tell_what_time_asks_for,
     warnings.warn,
     months.add_what_is_missing,

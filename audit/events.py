@@ -26,6 +26,7 @@ EVENTS = {
     "request.agreed":          (_("Request agreed to"),     _("%(person)s agreed to request %(object)s (%(request_kind)s) of %(asker)s.")),
     "request.refused":         (_("Request refused"),       _("%(person)s refused request %(object)s (%(request_kind)s) of %(asker)s.")),
     "request.lapsed":          (_("Request lapsed"),        _("Request %(object)s (%(request_kind)s) of %(asker)s lapsed without an answer.")),
+    "request.pointless":       (_("Request pointless"),     _("Request %(object)s (%(request_kind)s) of %(asker)s was written off: %(why)s")),
     "right.given":             (_("Right given"),           _("%(person)s gave the right “%(right)s” on %(object)s to %(group)s.")),
     "right.taken":             (_("Right taken"),           _("%(person)s took the right “%(right)s” on %(object)s from %(group)s.")),
     "permissions.reconciled":  (_("Permissions reconciled"), _("Area permissions were made equal to the live grants: %(added)s added, %(removed)s removed.")),

@@ -13,6 +13,7 @@ from access.accounts import RIGHTS
 from access.errors import REASONS, Denied
 from access.models import DelegationContract, Emergency, Inquiry, Person, Request, Role
 from access.notices import moment
+from access.requests import WHY
 from audit import recording
 from audit.events import BASES, EVENTS
 from audit.filters import as_json, in_words, mark_as_text, shown, visible_to
@@ -149,6 +150,8 @@ def _words(entry: LogEntry) -> dict[str, Any]:
             words[key] = _several(detail[key]) or _("none")
     if kind := detail.get("request_kind"):
         words["request_kind"] = dict(Request.Kind.choices).get(kind, kind)
+    if why := detail.get("why"):
+        words["why"] = WHY.get(why, why)
     if right := detail.get("right"):
         words["right"] = RIGHTS[right].label
         words["group"] = dict(Role.choices).get(detail["group"], detail["group"])

@@ -26,7 +26,7 @@ def emergency(request: HttpRequest, pk: int) -> HttpResponse:
 def grant(request: HttpRequest, pk: int) -> HttpResponse:
     """What the history says of a grant."""
     one = get_object_or_404(
-        Grant.objects.select_related(
+        Grant.objects.with_stop().select_related(
             "roster_entry__person", "roster_entry__contract", "emergency", "granted_by", "revoked_by"
         ),
         pk=pk,

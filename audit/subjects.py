@@ -219,5 +219,6 @@ def _denials(entries: LogEntryQuerySet, person: Person, today: date) -> list[Day
     ]
 
 
-def _with_names(grants: QuerySet[Grant]) -> QuerySet[Grant]:
-    return grants.select_related("roster_entry__person", "roster_entry__contract", "emergency")
+def _with_names(grants) -> QuerySet[Grant]:
+    named = grants.select_related("roster_entry__person", "roster_entry__contract", "emergency")
+    return named.with_stop()

@@ -1,5 +1,7 @@
 """The first page after signing in: what this person does next."""
 
+from datetime import timedelta
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -8,6 +10,7 @@ from access.errors import Denied
 from access.forms import HelpForm
 from access.models import DelegationContract, Emergency, Notice, Request
 from access.people import Role
+from access.requests import outcome_word
 from access.roles import ROLES
 from audit import reading, review
 
@@ -27,19 +30,23 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def _contractor(person) -> dict:
-    """Whether they may look up now, and if not, why: asked, not refused, so nothing is recorded."""
+    """Whether they may look up now, and if not, why: asked, not refused, so nothing is recorded.
+
+    Who holds a grant in one emergency may ask for one in another.
+    """
+    asked = Request.objects.waiting().filter(kind=Request.Kind.HELP, asked_by=person)
+    may_ask = granting.emergencies_to_ask_for(person).exclude(pk__in=asked.values("emergency"))
+    since = clock.database_now() - timedelta(days=1)
+    own = answering.asked_by(person).filter(asked_at__gt=since).select_related("emergency", "answered_by")
+    facts = {
+        "may_ask": [(emergency, HelpForm(auto_id=f"id_%s_{emergency.pk}")) for emergency in may_ask],
+        "own": [(one, outcome_word(one)) for one in own],
+    }
     try:
         policy.check_contractor_is_called_for(person)
     except Denied as denied:
-        asked = Request.objects.waiting().filter(kind=Request.Kind.HELP, asked_by=person)
-        may_ask = granting.emergencies_to_ask_for(person).exclude(pk__in=asked.values("emergency"))
-        return {
-            "denied": denied,
-            "may_ask": may_ask,
-            "asked": asked.select_related("emergency"),
-            "help": HelpForm(),
-        }
-    return {"inquiries": inquiries.of_person(person).filter(closed_at=None)[:10]}
+        return facts | {"denied": denied}
+    return facts | {"inquiries": inquiries.of_person(person).filter(closed_at=None)[:10]}
 
 
 def _operator(person) -> dict:

@@ -29,7 +29,7 @@ LIMITS = {"operator": 20, "retailer": 20}
 #: What is said to who asked for too little.
 ASK_FOR_MORE = _(
     "Ask the caller for more, until it can mean one household: a whole number, the address down to the "
-    "house, or two things together (name, address, last digits)."
+    "house, or two things together (name, address, last digits; a municipality alone is none of them)."
 )
 
 

@@ -78,7 +78,7 @@ class World:
     def declare(
         self, *codes: str, hours: float = 6, contracts=None, name: str = "台風第14号", **facts
     ) -> Emergency:
-        """Declares over the areas of the codes, granted to the roster unless contracts=()."""
+        """Declares over the areas of the codes, granted to the whole roster unless contracts=()."""
         with as_person(self.supervisor):
             return lifecycle.declare(
                 self.supervisor,
@@ -87,7 +87,7 @@ class World:
                 areas=[self.areas[code] for code in codes or (TAKAMATSU, MARUGAME)],
                 expires_at=database_now() + timedelta(hours=hours),
                 contracts=[self.contract] if contracts is None else contracts,
-                **facts,
+                **{"also_revoked": True} | facts,
             )
 
     def drill(self, name: str = "総合防災訓練") -> Emergency:

@@ -1,6 +1,6 @@
 """Emergencies and the grants in them: from when to when, by whom, and what "live" means."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -103,6 +103,13 @@ class TsTzRange(Func):
     output_field = DateTimeRangeField()
 
 
+#: When a grant stops to be live by what is known: whatever comes first. (PostgreSQL passes over null.)
+STOP = Least(
+    "revoked_at", "ends_at", "emergency__ended_at", "emergency__expires_at",
+    "roster_entry__removed_at", "roster_entry__contract__ended_at", "roster_entry__contract__ends_at",
+)  # fmt: skip
+
+
 class GrantQuerySet(models.QuerySet):
     def live(self, at=None) -> Self:
         """Grants live at `at` (an aware datetime; the database's clock if None).
@@ -121,16 +128,36 @@ class GrantQuerySet(models.QuerySet):
             ends_at__gt=at,
         )
 
+    def running(self, at=None) -> Self:
+        """Grants that are live at `at`, or may become so: not revoked, and nothing about them over for good.
+
+        What is suspended is revoked; a contract's period alone may be lengthened again.
+        """
+        at = at or Now()
+        return self.filter(
+            not_yet("revoked_at", at),
+            not_yet("roster_entry__contract__ended_at", at),
+            open_at(at, "emergency__"),
+            current_at(at, "roster_entry__"),
+            ends_at__gt=at,
+        )
+
+    def revoked_lately(self, at: datetime) -> Self:
+        """Grants that were taken from their person within a day before `at`: not with everybody's of a contract."""
+        return self.filter(
+            revoked_at__gt=at - timedelta(days=1), revoked_at__lte=at, revoked_with_contract=False
+        )
+
+    def with_stop(self) -> Self:
+        """Each grant with `stops_at`: when it stops, or stopped, to be live by what is known."""
+        return self.annotate(stops_at=STOP)
+
     def last_stop(self) -> datetime | None:
         """The moment at which the last of these grants stops to be live by what is known; None if there is none.
 
         A suspension is among it: it revokes.
         """
-        stops = Least(
-            "revoked_at", "ends_at", "emergency__ended_at", "emergency__expires_at",
-            "roster_entry__removed_at", "roster_entry__contract__ended_at", "roster_entry__contract__ends_at",
-        )  # fmt: skip
-        return self.aggregate(last=Max(stops))["last"]
+        return self.aggregate(last=Max(STOP))["last"]
 
     def windows_of_people(self) -> "models.QuerySet[Any, tuple[int, datetime, datetime]]":
         """Person, since, until: from when to when each person holds one of these grants, if nobody ends it earlier."""
@@ -155,6 +182,8 @@ class Grant(models.Model):
     revoked_at = models.DateTimeField(_("revoked at"), null=True)
     revoked_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
     revoked_because = models.TextField(null=True)
+    #: Revoked with everybody's, for the contract was suspended: says nothing of the person.
+    revoked_with_contract = models.BooleanField(default=False, db_default=False, editable=False)
 
     objects = GrantQuerySet.as_manager()
 

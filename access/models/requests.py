@@ -2,9 +2,10 @@
 
 from typing import Self
 
+from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Cast, Now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -26,14 +27,16 @@ class RequestQuerySet(models.QuerySet):
 
 
 class Request(models.Model):
-    """申請: somebody asks, another person answers, or it lapses. Once answered it stays as it is.
+    """申請: somebody asks, another person answers, or it is written off. Once answered it stays as it is.
 
-    `detail` holds what is asked for, as `access.requests` says for each kind.
+    `about` is the key of the thing asked for: of one kind, one request at a time waits for one thing.
+    `detail` holds what is asked for, and so all that an agreement opens; `outcome` what came of it.
     """
 
     class Kind(models.TextChoices):
         GRANT = "grant", _("Grant under dual control")
         EXTENSION = "extension", _("Extension under dual control")
+        TERMS = "terms", _("Wider terms of a contract")
         HELP = "help", _("Access asked for by a contractor")
         ACCOUNT = "account", _("Change of an account")
         RIGHT = "right", _("Right on an object")
@@ -42,8 +45,11 @@ class Request(models.Model):
         AGREED = "agreed", _("Agreed")
         REFUSED = "refused", pgettext_lazy("request", "Refused")
         LAPSED = "lapsed", _("Lapsed")
+        POINTLESS = "pointless", _("Pointless")
 
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
+    #: A portal that does not know the column yet asks under a key of its own.
+    about = models.CharField(max_length=120, db_default=Cast(RandomUUID(), models.CharField()))
     asked_by = models.ForeignKey(Person, models.PROTECT, related_name="+", verbose_name=_("asked by"))
     asked_at = models.DateTimeField(_("asked at"), db_default=Now())
     because = OneLineField(_("reason"), max_length=200, blank=True)
@@ -55,6 +61,7 @@ class Request(models.Model):
     answer = models.CharField(max_length=20, choices=Answer, null=True)
     answered_at = models.DateTimeField(_("answered at"), null=True)
     answered_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
+    outcome = models.JSONField(null=True)
 
     objects = RequestQuerySet.as_manager()
 
@@ -79,6 +86,10 @@ class Request(models.Model):
                 condition=together("answer", "answered_at", "answered_by"),
             ),
             models.CheckConstraint(
+                name="request_outcome_comes_with_the_answer",
+                condition=Q(outcome__isnull=True) | Q(answered_at__isnull=False),
+            ),
+            models.CheckConstraint(
                 name="request_is_answered_by_a_second_person",
                 condition=Q(answered_by__isnull=True) | ~Q(answered_by=F("asked_by")),
             ),
@@ -87,9 +98,9 @@ class Request(models.Model):
                 condition=~Q(answer="agreed") | Q(answered_at__lt=F("lapses_at")),
             ),
             models.UniqueConstraint(
-                name="one_call_for_help_at_a_time",
-                fields=["asked_by", "emergency"],
-                condition=Q(kind="help", answered_at__isnull=True),
+                name="one_open_request_for_one_thing",
+                fields=["kind", "about"],
+                condition=Q(answered_at__isnull=True),
             ),
         ]
 

@@ -28,27 +28,34 @@ from access.policy.reviewing import (
     reviews_every_contract,
 )
 from access.policy.supervising import (
+    ACTS,
     DECLARE_IN,
     GRANT_UNDER,
+    OF_SUPERVISORS,
     areas_to_declare_in,
     asker_still_may,
     check_holds_contract,
-    check_may_declare_in,
+    check_may_act,
+    check_may_answer,
     check_may_grant_under,
     check_second_person,
     contracts_to_grant_under,
+    emergencies_to_decide_on,
     holds_contract,
+    may_act,
+    may_answer,
 )
 from access.policy.work import check_may, check_page, may, may_open
 from customers.disclosure import Audience
 
 __all__ = [
-    "CONSULT", "DECLARE_IN", "GRANT_UNDER", "LOOK_UP", "REVIEW",
+    "ACTS", "CONSULT", "DECLARE_IN", "GRANT_UNDER", "LOOK_UP", "OF_SUPERVISORS", "REVIEW",
     "Audience", "Basis", "Limits", "Scope",
     "areas_to_declare_in", "asker_still_may", "basis_for_export", "basis_for_lookup", "check_called_for",
-    "check_contractor_is_called_for", "check_holds_contract", "check_may", "check_may_declare_in",
-    "check_may_export_history", "check_may_grant_under", "check_may_review", "check_may_review_emergency",
-    "check_may_review_person", "check_page", "check_second_person", "check_still_live",
-    "contracts_to_grant_under", "contracts_to_review", "emergencies_to_review", "holds_contract",
-    "live_emergencies_of", "may", "may_open", "reviews_every_contract",
+    "check_contractor_is_called_for", "check_holds_contract", "check_may", "check_may_act",
+    "check_may_answer", "check_may_export_history", "check_may_grant_under", "check_may_review",
+    "check_may_review_emergency", "check_may_review_person", "check_page", "check_second_person",
+    "check_still_live", "contracts_to_grant_under", "contracts_to_review", "emergencies_to_decide_on",
+    "emergencies_to_review", "holds_contract", "live_emergencies_of", "may", "may_act", "may_answer",
+    "may_open", "reviews_every_contract",
 ]  # fmt: skip

@@ -47,6 +47,7 @@ def live_grants(request: HttpRequest) -> HttpResponse:
     """The live grants, of one contract or of all."""
     grants = (
         Grant.objects.live()
+        .with_stop()
         .select_related("roster_entry__person", "roster_entry__contract", "emergency")
         .order_by("roster_entry__contract", "roster_entry__person__username", "pk")
     )

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from access import accounts, dual_control, roster_file, rosters, suspension
 from access.errors import Unfit
 from access.forms import BecauseForm, RosterFileForm, RosterForm, TrainingForm
-from access.models import DelegationContract, RosterEntry
+from access.models import DelegationContract, Request, RosterEntry
 from access.tasks import sweep
 from access.views.acting import act_on, attempt
 from customers.disclosure import TABLE
@@ -160,7 +160,11 @@ def rights(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
         (code, right.label, [_held(group, code, about) for group in _groups(code)])
         for code, right in of_this.items()
     ]
-    return render(request, "portal/rights.html", {"about": about, "table": table})
+    waiting = Request.objects.waiting().filter(
+        kind=Request.Kind.RIGHT, detail__object=pk, detail__right__in=list(of_this)
+    )
+    context = {"about": about, "table": table, "waiting": waiting.select_related("asked_by")}
+    return render(request, "portal/rights.html", context)
 
 
 def _groups(right: str):
@@ -183,5 +187,6 @@ def _roster_page(request: HttpRequest, contract: DelegationContract, form: Roste
         "items": [i.label for i in TABLE if i.code in contract.delegated_items],
         "form": form,
         "why_two": dual_control.why_two(contract),
+        "waiting": Request.objects.waiting().filter(contract=contract).select_related("asked_by"),
     }
     return render(request, "portal/roster.html", context)

@@ -9,13 +9,12 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from access import clock, dual_control, lifecycle, policy
+from access import clock, dual_control, granting, lifecycle, policy
 from access.forms import AreasForm, BecauseForm, DeclareForm, ExtendForm
 from access.models import Emergency, Grant, Person, Request, RosterEntry
 from access.tasks import sweep
 from access.views.acting import act_on, attempt
 from audit import review, review_figures
-from customers.models import ServiceArea
 
 #: How many past emergencies a page lists.
 LISTED = 50
@@ -58,13 +57,16 @@ def emergency_page(request: HttpRequest, pk: int, revoking: BecauseForm) -> Http
     context = {
         "emergency": one,
         "is_open": Emergency.objects.open().filter(pk=pk).exists(),
-        "grants": [(grant, grant.pk in live, str(grant.pk) in marked) for grant in grants[:GRANTS_LISTED]],
+        "decides": policy.may_act(request.user, "end", areas=one.areas.all()),
+        "grants": [
+            (grant, grant.pk in live, str(grant.pk) in marked) for grant in grants.with_stop()[:GRANTS_LISTED]
+        ],
         "count": count,
         "sought": sought,
         "listed": GRANTS_LISTED,
         "live_grants": len(live),
         "revoking": revoking,
-        "waiting": Request.objects.waiting().filter(emergency=one).count(),
+        "waiting": Request.objects.waiting().filter(emergency=one).select_related("asked_by", "contract"),
         "reviews": review.for_auditor(request.user).filter(emergency_id=pk)
         if policy.may(request.user, review.REVIEW)
         else [],
@@ -85,16 +87,59 @@ def declare_emergency(request: HttpRequest) -> HttpResponse:
         declared = attempt(
             request,
             lambda: lifecycle.declare(request.user, **form.facts()),
-            lambda done: _("The emergency is declared. Contractors may look up now."),
+            declared_word,
         )
         if declared is None:
             return redirect("portal:emergencies")
         sweep.delay_on_commit()
-        if waiting := Request.objects.waiting().filter(emergency=declared).count():
-            messages.warning(request, waiting_word(waiting))
+        for warning in warnings_of(declared, form):
+            messages.warning(request, warning)
         return redirect("portal:emergency", declared.pk)
-    context = {"form": form, "rosters": rosters_to_choose(form, contracts)}
+    context = {
+        "form": form,
+        "rosters": rosters_to_choose(form, contracts),
+        "revoked": granting.revoked_lately_of(contracts),
+    }
     return render(request, "portal/declare.html", context)
+
+
+def declared_word(declared: Emergency) -> str:
+    """Whether somebody may look up now, and how many."""
+    count = Grant.objects.live().filter(emergency=declared).count()
+    if not count:
+        return _("The emergency is declared. Nobody is granted access: no contractor may look up yet.")
+    return ngettext(
+        "The emergency is declared. %(n)d contractor may look up now.",
+        "The emergency is declared. %(n)d contractors may look up now.",
+        count,
+    ) % {"n": count}
+
+
+def warnings_of(declared: Emergency, form: DeclareForm) -> list[str]:
+    """What is otherwise than whoever declared may think: who waits, who is left out, whose grants end before."""
+    said = []
+    if waiting := Request.objects.waiting().filter(emergency=declared).count():
+        said.append(waiting_word(waiting))
+    if not form.cleaned_data["also_revoked"] and not form.cleaned_data["entries"]:
+        revoked = granting.revoked_lately_of(form.cleaned_data["contracts"])
+        left = [one for one in revoked if not one.roster_entry.grants.filter(emergency=declared).exists()]
+        if left:
+            said.append(left_out_word(len(left)))
+    shorter = Grant.objects.live().filter(emergency=declared, ends_at__lt=declared.expires_at)
+    for title, until in shorter.values_list("roster_entry__contract__title", "ends_at").distinct().order_by():
+        said.append(
+            _("Grants under “%(contract)s” end at %(until)s, by its ceiling: earlier than the emergency.")
+            % {"contract": title, "until": _moment(until)}
+        )
+    return said
+
+
+def left_out_word(count: int) -> str:
+    return ngettext(
+        "%(n)d person is left out, whose grant was revoked in the last 24 hours.",
+        "%(n)d people are left out, whose grants were revoked in the last 24 hours.",
+        count,
+    ) % {"n": count}
 
 
 def waiting_word(count: int) -> str:
@@ -133,6 +178,7 @@ def rosters_to_choose(form, contracts) -> list[dict]:
 def extend_emergency(request: HttpRequest, pk: int) -> HttpResponse:
     """Moves the end, with a reason."""
     one = get_object_or_404(Emergency, pk=pk)
+    policy.check_may_act(request.user, "extend", areas=one.areas.all())
     now = clock.database_now()
     running = lifecycle.contracts_running(one, now)
     furthest = lifecycle.furthest(running, now)
@@ -164,17 +210,13 @@ def extend_emergency(request: HttpRequest, pk: int) -> HttpResponse:
 def change_areas(request: HttpRequest, pk: int) -> HttpResponse:
     """Adds and takes away areas of an open emergency."""
     one = get_object_or_404(Emergency, pk=pk)
+    policy.check_may_act(request.user, "take areas away", areas=one.areas.all())
     mine = policy.areas_to_declare_in(request.user).filter(is_training=one.is_drill)
-    kept = one.areas.exclude(pk__in=mine.order_by().values("pk"))
     form = AreasForm(request.POST or None, areas=mine, initial={"areas": list(one.areas.all())})
-
-    def areas() -> list[ServiceArea]:
-        return [*kept, *form.cleaned_data["areas"]]
-
     return act_on(
         request,
         form,
-        lambda: lifecycle.change_areas(request.user, one, areas()),
+        lambda: lifecycle.change_areas(request.user, one, form.cleaned_data["areas"]),
         lambda done: _("The areas are changed. Its grants reach them, and no other, from now on."),
         then=reverse("portal:emergency", args=[pk]),
         page={
@@ -188,6 +230,7 @@ def change_areas(request: HttpRequest, pk: int) -> HttpResponse:
 def end_emergency(request: HttpRequest, pk: int) -> HttpResponse:
     """Asks once, then ends: it cannot be undone."""
     one = get_object_or_404(Emergency, pk=pk)
+    policy.check_may_act(request.user, "end", areas=one.areas.all())
     if request.method == "POST":
         if attempt(
             request,

@@ -8,13 +8,19 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from access import granting
+from access import granting, policy, revoking
 from access.errors import Unfit
 from access.forms import BecauseForm, GrantForm
 from access.models import Emergency, Grant, Person
 from access.tasks import sweep
 from access.views.acting import act_on, attempt
-from access.views.emergencies import contracts_with_rosters, emergency_page, rosters_to_choose, waiting_word
+from access.views.emergencies import (
+    contracts_with_rosters,
+    emergency_page,
+    left_out_word,
+    rosters_to_choose,
+    waiting_word,
+)
 
 #: A key as the database has them.
 NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -23,6 +29,7 @@ NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 def grant(request: HttpRequest, pk: int) -> HttpResponse:
     """Grants an open emergency to another contract's roster, or to some of its people."""
     one = get_object_or_404(Emergency, pk=pk)
+    policy.check_may_act(request.user, "grant", areas=one.areas.all())
     contracts = contracts_with_rosters(request.user)
     form = GrantForm(request.POST or None, contracts=contracts)
     if request.method == "POST" and form.is_valid():
@@ -34,7 +41,12 @@ def grant(request: HttpRequest, pk: int) -> HttpResponse:
         if given is not None:
             sweep.delay_on_commit()
         return redirect("portal:emergency", pk)
-    context = {"form": form, "emergency": one, "rosters": rosters_to_choose(form, contracts)}
+    context = {
+        "form": form,
+        "emergency": one,
+        "rosters": rosters_to_choose(form, contracts),
+        "revoked": granting.revoked_lately_of(contracts),
+    }
     return render(request, "portal/grant.html", context)
 
 
@@ -46,6 +58,9 @@ def given_word(given: granting.Given) -> str:
     ]
     if given.waiting:
         said.append(waiting_word(1))
+    said += given.asked_before
+    if given.left_out:
+        said.append(left_out_word(given.left_out))
     if given.not_ready:
         said.append(
             ngettext(
@@ -70,7 +85,7 @@ def revoke(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         if attempt(
             request,
-            lambda: granting.revoke(request.user, grants, form.cleaned_data["because"]),
+            lambda: revoking.revoke(request.user, grants, form.cleaned_data["because"]),
             revoked_word,
         ):
             sweep.delay_on_commit()
@@ -84,24 +99,36 @@ def revoke_person(request: HttpRequest, pk: int) -> HttpResponse:
     """Revokes everything that runs for one person."""
     person = get_object_or_404(Person, pk=pk, role="contractor")
     form = BecauseForm(request.POST or None)
-    live = Grant.objects.live().filter(roster_entry__person=person).count()
+    live = Grant.objects.live().filter(roster_entry__person=person)
+    mine = live.filter(emergency__in=policy.emergencies_to_decide_on(request.user)).count()
+    others = live.count() - mine
     return act_on(
         request,
         form,
-        lambda: granting.revoke_all_of(request.user, person, form.cleaned_data["because"]),
+        lambda: revoking.revoke_all_of(request.user, person, form.cleaned_data["because"]),
         revoked_word,
         then=reverse("portal:live_grants"),
         page={
             "title": _("Revoke every grant of %(person)s") % {"person": person},
             "lead": ngettext(
-                "%(count)d live grant stops at once.", "%(count)d live grants stop at once.", live
+                "%(count)d live grant stops at once.", "%(count)d live grants stop at once.", mine
             )
-            % {"count": live},
+            % {"count": mine},
+            "notes": [left_word(others)] if others else [],
             "button": _("Revoke"),
             "danger": True,
         },
     )
 
 
-def revoked_word(count: int) -> str:
-    return ngettext("%(n)d grant is revoked.", "%(n)d grants are revoked.", count) % {"n": count}
+def revoked_word(done: revoking.Revoked) -> str:
+    said = ngettext("%(n)d grant is revoked.", "%(n)d grants are revoked.", done.count) % {"n": done.count}
+    return f"{said} {left_word(done.left)}" if done.left else said
+
+
+def left_word(count: int) -> str:
+    return ngettext(
+        "%(n)d grant in an emergency on which your office does not decide stays.",
+        "%(n)d grants in emergencies on which your office does not decide stay.",
+        count,
+    ) % {"n": count}

@@ -29,7 +29,8 @@ def take_inquiry(request: HttpRequest) -> HttpResponse:
         emergencies = policy.live_emergencies_of(request.user)
     else:
         emergencies = Emergency.objects.open()
-    form = InquiryForm(request.POST or None, emergencies=emergencies)
+    is_contractor = request.user.role == Role.CONTRACTOR
+    form = InquiryForm(request.POST or None, emergencies=emergencies, of_one=is_contractor)
     if request.method == "POST" and form.is_valid():
         taken = inquiries.take(request.user, form.save(commit=False))
         return redirect("portal:inquiry", taken.pk)

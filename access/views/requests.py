@@ -1,56 +1,95 @@
-"""Pages of requests and notices: what waits for an answer, and what one was told."""
+"""Pages of requests and notices: what waits for an answer, what came of one's own, and what one was told."""
+
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from access import accounts, answering, dual_control, granting, notices
+from access import accounts, answering, dual_control, granting, notices, policy, terms
 from access.errors import Unfit
 from access.forms import HelpForm
-from access.models import Emergency, Request, RosterEntry
+from access.models import Emergency, Grant, Request, RosterEntry
+from access.requests import outcome_word
 from access.tasks import sweep
 from access.views.acting import attempt
+from customers.disclosure import TABLE
+from customers.models import ServiceArea
 
-#: How many notices a page shows.
-LISTED = 100
+#: How many notices a page shows, and how many of one's own requests.
+LISTED, OWN_LISTED = 100, 20
 
 
 def requests(request: HttpRequest) -> HttpResponse:
-    """What waits for an answer, oldest first; one's own wait for somebody else."""
+    """What waits for an answer, oldest first, and what came of one's own."""
     waiting = [
         {
             "request": one,
-            "mine": request.user.pk in (one.asked_by_id, one.subject_id),
-            "what": _what(one),
+            "may_answer": policy.may_answer(request.user, one),
+            "facts": facts_of(one),
+            "revoked": _revoked_of(one),
             "why_two": dual_control.why_two(one.contract) if one.kind == Request.Kind.GRANT else [],
         }
         for one in answering.waiting_for(request.user)
     ]
-    return render(request, "portal/requests.html", {"waiting": waiting})
+    own = answering.asked_by(request.user).select_related("emergency", "contract", "subject", "answered_by")
+    context = {"waiting": waiting, "own": [(one, outcome_word(one)) for one in own[:OWN_LISTED]]}
+    return render(request, "portal/requests.html", context)
 
 
-def _what(one: Request) -> str:
+def facts_of(one: Request) -> list[tuple[str, Any]]:
+    """All that an agreement opens, in words: each with what it is called; a list where there are several."""
+    asked = one.detail
     if one.kind in answering.OF_ADMINISTRATORS:
-        return accounts.described(one)
+        return [(_("What"), accounts.described(one))]
+    if one.kind == Request.Kind.TERMS:
+        return [(label, f"{before} → {after}") for label, before, after in terms.described(one)]
     if one.kind == Request.Kind.EXTENSION:
-        return notices.moment(one.detail["until"])
-    people = RosterEntry.objects.filter(pk__in=one.detail["entries"]).select_related("person")
-    names = [str(entry.person) for entry in people[:4]]
-    more = len(one.detail["entries"]) - len(names)
-    return _(", ").join(names) + (_(" and %(n)d more") % {"n": more} if more > 0 else "")
+        count = len(asked.get("grants", []))
+        people = ngettext("%(n)d running grant", "%(n)d running grants", count) % {"n": count}
+        until = notices.moment(asked["until"])
+        return [(_("Open until"), until), (_("For"), people), *_areas_and_items(asked)]
+    entries = RosterEntry.objects.filter(pk__in=asked["entries"]).select_related("person")
+    people = [str(entry.person) for entry in entries.order_by("person__username")]
+    facts = [(ngettext("For %(n)d person", "For %(n)d people", len(people)) % {"n": len(people)}, people)]
+    if "until" in asked:
+        until = _("%(hours)d hours from the agreement, but not after %(until)s") % {
+            "hours": asked["hours"],
+            "until": notices.moment(asked["until"]),
+        }
+        facts.append((_("Until"), until))
+    return facts + _areas_and_items(asked)
+
+
+def _areas_and_items(asked: dict) -> list[tuple[str, Any]]:
+    areas = ServiceArea.objects.filter(code__in=asked.get("areas", []))
+    items = [item.label for item in TABLE if item.code in asked.get("items", [])]
+    return [(_("Areas"), [f"{area} ({area.code})" for area in areas]), (_("Items"), items)]
+
+
+def _revoked_of(one: Request) -> list[Grant]:
+    """Grants that were lately taken from the people whom the request is for."""
+    if one.kind not in (Request.Kind.GRANT, Request.Kind.HELP) or one.contract is None:
+        return []
+    entries = RosterEntry.objects.filter(pk__in=one.detail["entries"])
+    people = set(entries.values_list("person", flat=True))
+    return [g for g in granting.revoked_lately_of([one.contract]) if g.roster_entry.person_id in people]
 
 
 def answer(request: HttpRequest, pk: int) -> HttpResponse:
     """Agrees to a request, or refuses it."""
     get_object_or_404(Request, pk=pk)
     agree = request.POST.get("answer") == "agree"
-    if attempt(
-        request,
-        lambda: answering.answer(request.user, pk, agree=agree),
-        lambda done: _("Agreed: it is done.") if agree else _("Refused."),
-    ):
+    if attempt(request, lambda: answering.answer(request.user, pk, agree=agree), _answered_word):
         sweep.delay_on_commit()
     return redirect("portal:requests")
+
+
+def _answered_word(one: Request) -> str:
+    if one.answer == Request.Answer.POINTLESS:
+        return _("Nothing was done. %(why)s") % {"why": outcome_word(one)}
+    return outcome_word(one)
 
 
 def ask_for_help(request: HttpRequest, pk: int) -> HttpResponse:

@@ -39,13 +39,15 @@ class Grant:
 
 @dataclass
 class Waiting:
-    """What waits for a second supervisor: people to grant to, or a later end."""
+    """What waits for a second supervisor: people to grant to, or a later end; and what that may reach."""
 
     emergency: int
     lapses: float
+    areas: frozenset[str]
     contract: str = ""
-    people: tuple[str, ...] = ()
-    until: float = 0
+    people: tuple[tuple[str, int], ...] = ()  # with the stint in which it was asked
+    until: float = 0  # at the latest
+    grants: tuple[Grant, ...] = ()  # that are extended
 
 
 @dataclass
@@ -59,6 +61,7 @@ class Model:
     grants: list[Grant] = field(default_factory=list)
     waiting: dict[int, Waiting] = field(default_factory=dict)
     stints: int = 0
+    revoked: dict[str, float] = field(default_factory=dict)  # person: when something was last taken from them
 
     def join(self, contract: str, person: str, *, trained: bool) -> None:
         self.stints += 1
@@ -90,16 +93,16 @@ class Model:
         return not one.ended and one.expires > self.now
 
     def runs(self, grant: Grant) -> bool:
-        """Not revoked, and its window not over: what can be extended and revoked."""
-        return not grant.revoked and grant.ends > self.now
-
-    def is_live(self, grant: Grant) -> bool:
+        """Live, or to become so once its contract is in force: what can be extended and revoked."""
         return (
-            self.runs(grant)
+            not grant.revoked
+            and grant.ends > self.now
             and self.is_open(grant.emergency)
             and self.on_roster.get((grant.contract, grant.person)) == grant.stint
-            and not self.contracts[grant.contract].suspended
         )
+
+    def is_live(self, grant: Grant) -> bool:
+        return self.runs(grant) and not self.contracts[grant.contract].suspended
 
     def live(self) -> set[tuple[str, str, int]]:
         return {(g.person, g.contract, g.emergency) for g in self.grants if self.is_live(g)}
@@ -112,41 +115,74 @@ class Model:
     def permissions(self) -> set[tuple[str, str]]:
         return {(person, area) for person in self.people for area in self.reached(person)}
 
-    def to_grant(self, number: int, contract: str, people) -> tuple[str, ...]:
-        """Those of the people who are ready and hold no running grant in it."""
+    def to_grant(self, number: int, contract: str, people) -> tuple[tuple[str, int], ...]:
+        """Those of the people, with their stint, who are ready and hold no running grant in it."""
         running = {g.person for g in self.grants if g.emergency == number and self.runs(g)
-                   and g.contract == contract
-                   and g.stint == self.on_roster.get((contract, g.person))}  # fmt: skip
-        return tuple(p for p in people if (contract, p) in self.on_roster
+                   and g.contract == contract}  # fmt: skip
+        return tuple((p, self.on_roster[contract, p]) for p in people if (contract, p) in self.on_roster
                      and (contract, p) in self.trained and p not in running)  # fmt: skip
 
-    def give(self, number: int, contract: str, people) -> None:
-        ends = min(self.emergencies[number].expires, self.now + self.contracts[contract].ceiling)
-        for person in self.to_grant(number, contract, people):
-            stint = self.on_roster[contract, person]
+    def not_waiting(self, number: int, contract: str, wanted):
+        """Those for whom nobody has asked yet."""
+        asked = {
+            one
+            for waiting in self.waiting.values()
+            for one in waiting.people
+            if (waiting.emergency, waiting.contract) == (number, contract) and waiting.lapses > self.now
+        }
+        return tuple(one for one in wanted if one not in asked)
+
+    def not_revoked_lately(self, people) -> list[str]:
+        return [p for p in people if p not in self.revoked or self.now - self.revoked[p] >= 24]
+
+    def give(self, number: int, contract: str, wanted, until: float | None = None) -> None:
+        """Grants to those (person, stint) who are to be granted still, no longer than `until`."""
+        one, ceiling = self.emergencies[number], self.contracts[contract].ceiling
+        ends = min(one.expires, self.now + ceiling, one.expires if until is None else until)
+        still = self.to_grant(number, contract, [person for person, _stint in wanted])
+        for person, stint in set(still) & set(wanted):
             self.grants.append(Grant(person, contract, number, stint, ends))
 
+    def running(self, number: int) -> list[Grant]:
+        return [g for g in self.grants if g.emergency == number and self.runs(g)]
+
     def running_contracts(self, number: int) -> set[str]:
-        return {g.contract for g in self.grants if g.emergency == number and self.runs(g)}
+        return {g.contract for g in self.running(number)}
 
-    def may_extend(self, number: int, until: float) -> bool:
-        running = self.running_contracts(number)
-        furthest = self.now + min([self.contracts[c].ceiling for c in running] + [LONGEST])
-        shorter = any(g.ends < until for g in self.grants if g.emergency == number and self.runs(g))
+    def extension_waits(self, number: int) -> bool:
+        return any(w.grants or not w.people for w in self.waiting.values()
+                   if w.emergency == number and w.lapses > self.now)  # fmt: skip
+
+    def opens_more(self, waiting: Waiting) -> bool:
+        return bool(self.emergencies[waiting.emergency].areas - waiting.areas)
+
+    def may_extend(self, number: int, until: float, grants: list[Grant]) -> bool:
+        ceilings = {self.contracts[g.contract].ceiling for g in grants}
+        furthest = self.now + min([*ceilings, LONGEST])
+        shorter = any(g.ends < until for g in grants)
         later = until > self.emergencies[number].expires
-        in_force = not any(self.contracts[c].suspended for c in running)
-        return self.is_open(number) and self.now < until <= furthest and (later or shorter) and in_force
+        return self.is_open(number) and self.now < until <= furthest and (later or shorter)
 
-    def extend(self, number: int, until: float) -> None:
+    def extend(self, number: int, until: float, grants: list[Grant]) -> None:
         one = self.emergencies[number]
         one.expires = max(one.expires, until)
-        for grant in self.grants:
-            if grant.emergency == number and self.runs(grant):
-                grant.ends = max(grant.ends, until)
+        for grant in grants:
+            grant.ends = max(grant.ends, until)
 
-    def revoke(self, chosen) -> int:
+    def revoke(self, chosen, *, with_contract: bool = False) -> int:
         """Revokes those grants that run and that `chosen` picks; says how many."""
         hit = [g for g in self.grants if self.runs(g) and chosen(g)]
         for grant in hit:
             grant.revoked = True
+            if not with_contract:
+                self.revoked[grant.person] = self.now
         return len(hit)
+
+    def end(self, number: int) -> None:
+        self.emergencies[number].ended = True
+        self.waiting = {pk: w for pk, w in self.waiting.items() if w.emergency != number}
+
+    def suspend(self, contract: str) -> None:
+        self.revoke(lambda g: g.contract == contract, with_contract=True)
+        self.contracts[contract].suspended = True
+        self.waiting = {pk: w for pk, w in self.waiting.items() if w.contract != contract}

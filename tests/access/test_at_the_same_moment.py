@@ -14,9 +14,9 @@ from django.urls import reverse
 from access import accounts, emails, inquiries, lifecycle, notices, rosters, suspension
 from access.clock import database_now
 from access.errors import AlreadyDone, Denied
-from access.granting import revoke
 from access.models import DelegationContract, Emergency, Grant, Inquiry, Notice, Person, Request, RosterEntry
 from access.reconcile import reconcile
+from access.revoking import revoke
 from audit import months, review
 from audit.models import LogEntry, Review, ReviewedEntry
 from audit.review import open_what_is_due

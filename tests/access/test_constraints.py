@@ -19,7 +19,7 @@ ROSTER, PERSON = "access_rosterentry", "access_person"
 CONTRACTOR = "username = 'contractor'"
 END_IT = f"UPDATE {EMERGENCY} SET ended_at = clock_timestamp(), ended_by_id = declared_by_id"
 REVOKE_IT = f"UPDATE {GRANT} SET revoked_at = now(), revoked_by_id = granted_by_id, revoked_because = 'x'"
-HELP, FIRST = "'help'", f"(SELECT min(id) FROM {EMERGENCY})"
+THING = "'emergency 1'"
 SEAL = "INSERT INTO audit_seal (number, start, size, made_at, key_id, head, signature) VALUES"
 REVIEW, JUDGED, JUSTIFIED = "audit_review", "audit_reviewedentry", "'justified'"
 SIGN_OFF = f"UPDATE {REVIEW} SET signed_off_at = now(), signed_off_by_id = 1, conclusion = 'x'"
@@ -124,7 +124,8 @@ BROKEN_BY = {
     "request_answer_is_whole":              request(answer="'agreed'"),
     "request_is_answered_by_a_second_person": request(answer="'refused'", answered_at="now()", answered_by_id="p.id"),
     "request_is_agreed_to_before_it_lapses": request(answer="'agreed'", answered_at="now() + interval '2 hours'", answered_by_id="1"),
-    "one_call_for_help_at_a_time":          f"{request(kind=HELP, emergency_id=FIRST)}; {request(kind=HELP, emergency_id=FIRST)}",
+    "one_open_request_for_one_thing":       f"{request(about=THING)}; {request(about=THING)}",
+    "request_outcome_comes_with_the_answer": request(outcome="'{}'"),
     "request_is_never_answered_by_its_subject": request(subject_id="1", answer="'refused'", answered_at="now()", answered_by_id="1"),
     "answered_stays_answered":              request(answer="'refused'", answered_at="now()", answered_by_id="1") + "; UPDATE access_request SET answer = 'lapsed'",
     "told_once":                            f"{NOTICE}; {NOTICE}",
@@ -135,7 +136,7 @@ BROKEN_BY = {
     "delegationcontract_one_line":          f"UPDATE {CONTRACT} SET title = E'x\ty'",
     "person_one_line":                      f"UPDATE {PERSON} SET name = E'x\u202Ey' WHERE {CONTRACTOR}",
     "office_one_line":                      "UPDATE access_office SET name_en = E'x\ry'",
-    "request_one_line":                     request(kind=HELP, emergency_id=FIRST, because="E'x\u2028y'"),
+    "request_one_line":                     request(because="E'x\u2028y'"),
     "inquiry_one_line":                     "UPDATE access_inquiry SET caller_name = E'x\ny'",
     "organization_one_line":                "UPDATE customers_organization SET name = name || E'\u0085'",
     "servicearea_one_line":                 "UPDATE customers_servicearea SET name = name || E'\x7F'",

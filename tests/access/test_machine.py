@@ -19,7 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from access import accounts, answering, granting, inquiries, lifecycle, policy, rosters, suspension
+from access import accounts, answering, granting, inquiries, lifecycle, policy, revoking, rosters, suspension
 from access.clock import database_now
 from access.errors import AlreadyDone, Denied, Unfit
 from access.models import AreaUserPermission, DelegationContract, Grant, Inquiry, Person, Request, RosterEntry
@@ -124,27 +124,41 @@ class Machine(RuleBasedStateMachine):
 
     def _given(self, number: int, contract: str, people) -> None:
         """In the model: granted at once, or waiting for a second supervisor."""
+        wanted = self.model.to_grant(number, contract, people)
         if not self.model.needs_two(contract):
-            self.model.give(number, contract, people)
-        elif wanted := self.model.to_grant(number, contract, people):
-            lapses = min(self.model.now + 1, self.model.emergencies[number].expires)
+            self.model.give(number, contract, wanted)
+        elif wanted := self.model.not_waiting(number, contract, wanted):
+            one = self.model.emergencies[number]
             asked = Request.objects.filter(kind="grant", emergency=self.emergencies[number]).latest("pk")
-            self.model.waiting[asked.pk] = Waiting(number, lapses, contract, wanted)
+            self.model.waiting[asked.pk] = Waiting(
+                number,
+                min(self.model.now + 1, one.expires),
+                frozenset(one.areas),
+                contract,
+                wanted,
+                one.expires,
+            )
 
-    @rule(where=areas, length=hours, under=st.sets(a_contract), drill=st.booleans())
-    def declare(self, where, length, under, drill):
+    def _whole(self, also: bool):
+        """Whom a whole roster stands for: with those from whom something was lately taken, or without."""
+        return PEOPLE if also else self.model.not_revoked_lately(PEOPLE)
+
+    @rule(where=areas, length=hours, under=st.sets(a_contract), drill=st.booleans(), also=st.booleans())
+    def declare(self, where, length, under, drill, also=True):
         where = {TRAINING} if drill else where
         contracts = [self.contracts[one] for one in sorted(under)]
         in_force = not any(self.model.contracts[one].suspended for one in under)
         if self._expect(
             in_force,
-            lambda: self.world.declare(*where, hours=length, contracts=contracts, is_drill=drill),
+            lambda: self.world.declare(
+                *where, hours=length, contracts=contracts, is_drill=drill, also_revoked=also
+            ),
         ):
             number = len(self.emergencies)
             self.emergencies[number] = self.result
             self.model.emergencies[number] = Emergency(where, self.model.now + length, drill)
             for one in under:
-                self._given(number, one, PEOPLE)
+                self._given(number, one, self._whole(also))
 
     @precondition(lambda self: self.emergencies)
     @rule(data=st.data(), length=hours)
@@ -152,19 +166,23 @@ class Machine(RuleBasedStateMachine):
         # Each is asked for 18 seconds later than the one before: never twice to the same moment
         self.extensions += 1
         number, until = self._number(data), self.model.now + length + self.extensions / 200
-        may = self.model.may_extend(number, until)
+        running = self.model.running(number)
         dual = any(self.model.needs_two(c) for c in self.model.running_contracts(number))
+        may = self.model.may_extend(number, until, running)
         if self._expect(
-            may,
+            may and not (dual and self.model.extension_waits(number)),
             lambda: lifecycle.extend(
                 self.world.supervisor, self.emergencies[number], self._at(until), "まだ停電中"
             ),
         ):
             if dual:
-                lapses = min(self.model.now + 1, self.model.emergencies[number].expires)
-                self.model.waiting[self.result.pk] = Waiting(number, lapses, until=until)
+                one = self.model.emergencies[number]
+                lapses, reach = min(self.model.now + 1, one.expires), frozenset(one.areas)
+                self.model.waiting[self.result.pk] = Waiting(
+                    number, lapses, reach, until=until, grants=tuple(running)
+                )
             else:
-                self.model.extend(number, until)
+                self.model.extend(number, until, running)
 
     @precondition(lambda self: self.emergencies)
     @rule(data=st.data(), now=seldom)
@@ -176,7 +194,7 @@ class Machine(RuleBasedStateMachine):
             self.model.is_open(number),
             lambda: lifecycle.end(self.emergencies[number], self.world.supervisor02),
         ):
-            self.model.emergencies[number].ended = True
+            self.model.end(number)
 
     @precondition(lambda self: self.emergencies)
     @rule(data=st.data(), where=areas)
@@ -195,8 +213,8 @@ class Machine(RuleBasedStateMachine):
             one.areas = where
 
     @precondition(lambda self: self.emergencies)
-    @rule(data=st.data(), contract=a_contract, people=some_people)
-    def grant(self, data, contract, people):
+    @rule(data=st.data(), contract=a_contract, people=some_people, also=st.booleans())
+    def grant(self, data, contract, people, also):
         number = self._number(data)
         may = self.model.is_open(number) and not self.model.contracts[contract].suspended
         if self._expect(
@@ -206,10 +224,11 @@ class Machine(RuleBasedStateMachine):
                 self.emergencies[number],
                 [self.contracts[contract]],
                 self._entries(contract, people),
+                also_revoked=also,
             ),
         ):
             chosen = [p for p in people if (contract, p) in self.model.on_roster]
-            self._given(number, contract, chosen or PEOPLE)
+            self._given(number, contract, chosen or self._whole(also))
 
     @precondition(lambda self: self.emergencies)
     @rule(data=st.data(), person=a_person)
@@ -219,7 +238,7 @@ class Machine(RuleBasedStateMachine):
             emergency=self.emergencies[number], roster_entry__person__username=person
         )
         before = self.model.revoke(lambda g: g.emergency == number and g.person == person)
-        self._expect(before > 0, lambda: granting.revoke(self.world.supervisor, grants, "交代"))
+        self._expect(before > 0, lambda: revoking.revoke(self.world.supervisor, grants, "交代"))
 
     @rule(person=a_person, now=seldom)
     def revoke_all(self, person, now):
@@ -227,7 +246,7 @@ class Machine(RuleBasedStateMachine):
             return
         before = self.model.revoke(lambda g: g.person == person)
         about = self.world.people[person]
-        self._expect(before > 0, lambda: granting.revoke_all_of(self.world.supervisor, about, "交代"))
+        self._expect(before > 0, lambda: revoking.revoke_all_of(self.world.supervisor, about, "交代"))
 
     @rule(contract=a_contract, now=seldom)
     def suspend(self, contract, now):
@@ -238,8 +257,7 @@ class Machine(RuleBasedStateMachine):
             not one.suspended,
             lambda: suspension.suspend(self.world.supervisor, self.contracts[contract], "点検"),
         ):
-            one.suspended = True
-            self.model.revoke(lambda g: g.contract == contract)
+            self.model.suspend(contract)
 
     @rule(contract=a_contract)
     def lift(self, contract):
@@ -299,21 +317,17 @@ class Machine(RuleBasedStateMachine):
         one = self.model.waiting[pk]
         by = self.world.supervisor if own else self.world.supervisor02
         in_time = one.lapses > self.model.now and not own
-        suspended = any(
-            self.model.contracts[c].suspended
-            for c in ([one.contract] if one.contract else self.model.running_contracts(one.emergency))
-        )
-        fits = (
-            self.model.may_extend(one.emergency, one.until)
-            if one.until
-            else self.model.is_open(one.emergency) and not suspended
-        )
-        if self._expect(in_time and (fits or not agree), lambda: answering.answer(by, pk, agree=agree)):
+        still = [grant for grant in one.grants if self.model.runs(grant)]
+        more = self.model.opens_more(one)
+        fits = more or one.contract or self.model.may_extend(one.emergency, one.until, still)
+        if self._expect(bool(in_time and (fits or not agree)), lambda: answering.answer(by, pk, agree=agree)):
             del self.model.waiting[pk]
-            if agree and one.until:
-                self.model.extend(one.emergency, one.until)
+            if agree and more:
+                assert self.result.answer == "pointless"
+            elif agree and one.contract:
+                self.model.give(one.emergency, one.contract, one.people, one.until)
             elif agree:
-                self.model.give(one.emergency, one.contract, one.people)
+                self.model.extend(one.emergency, one.until, still)
 
     @rule(person=a_person, number=st.sampled_from(sorted(CUSTOMERS)), opened=st.booleans())
     def look_up(self, person, number, opened):
@@ -369,7 +383,7 @@ class Machine(RuleBasedStateMachine):
         self.declare(where={TAKAMATSU}, length=HALF, under={"plain"}, drill=False)
         last = max(self.emergencies)
         lifecycle.end(self.emergencies[last], self.world.supervisor)
-        self.model.emergencies[last].ended = True
+        self.model.end(last)
         self.worker(times=1)
         fortnight = timedelta(hours=REVIEW)
         reviews_opened_earlier(Review.objects.waiting(), fortnight)

@@ -154,17 +154,17 @@ def contract_not_yours(scene):
         "contracts": [world.contract.pk],
     }
     # the right is lost between the form's check and the rule's
-    original = lifecycle.policy.check_may_grant_under
+    original = lifecycle.policy.check_may_act
 
     def lost(*args, **kwargs):
         world.contract.contractgrouppermission_set.all().delete()
         return original(*args, **kwargs)
 
-    lifecycle.policy.check_may_grant_under = lost
+    lifecycle.policy.check_may_act = lost
     try:
         return client.post(reverse("portal:declare_emergency"), form)
     finally:
-        lifecycle.policy.check_may_grant_under = original
+        lifecycle.policy.check_may_act = original
 
 
 def area_not_yours(scene):

@@ -16,6 +16,8 @@ from access import (
     granting,
     inquiries,
     lifecycle,
+    requests,
+    revoking,
     rosters,
     session_ends,
     suspension,
@@ -175,7 +177,7 @@ def control_room(world) -> None:
     lifecycle.extend(world.supervisor, drill, in_ten_hours, "訓練の延長")
     third = world.declare(TAKAMATSU, name="大雪")
     lifecycle.change_areas(world.supervisor, third, [world.areas[MARUGAME]])
-    granting.revoke(world.supervisor, third.grants.all(), "交代")
+    revoking.revoke(world.supervisor, third.grants.all(), "交代")
     granting.ask_for_help(world.contractor, third, "応援に戻りました")
     (asked,) = Request.objects.waiting()
     answering.answer(world.supervisor, asked.pk, agree=True)
@@ -187,15 +189,18 @@ def control_room(world) -> None:
     world.ask_under_dual_control()
     (asked,) = Request.objects.waiting()
     answering.answer(world.supervisor02, asked.pk, agree=False)
-    asked = granting.ask(
+    fourth = world.ask_under_dual_control()
+    lifecycle.end(fourth, world.supervisor)
+    asked = requests.ask(
         world.contractor,
         Request.Kind.HELP,
+        about="a test",
         lapses_at=clock.database_now() + timedelta(milliseconds=100),
         detail={"entries": []},
     )
     while clock.database_now() <= asked.lapses_at:
         pass
-    answering.let_lapse()
+    requests.let_lapse()
     office = world.operator.office.group
     accounts.change_right(world.administrator, "grant", world.contract.pk, office, give=True)
     (asked,) = Request.objects.waiting()

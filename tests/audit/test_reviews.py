@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import translation
 
-from access import answering, clock, dual_control, granting, inquiries, lifecycle
+from access import answering, clock, dual_control, granting, inquiries, lifecycle, revoking
 from access.errors import AlreadyDone, Denied, Unfit
 from access.models import DelegationContract, Emergency, Grant, Inquiry, Notice, Person, Request, RosterEntry
 from access.tasks import sweep
@@ -116,7 +116,7 @@ class TestOpening:
     def test_the_end_is_when_the_last_grant_stopped_however_it_did(self, world, how):
         emergency = world.declare()
         if how == "revoked":
-            granting.revoke(world.supervisor, emergency.grants.all(), "交代")
+            revoking.revoke(world.supervisor, emergency.grants.all(), "交代")
             stopped = Grant.objects.latest("revoked_at").revoked_at
         else:
             for person in (world.contractor, world.contractor02):
@@ -560,7 +560,7 @@ class TestOverdue:
 
     def test_so_do_an_extension_an_answer_to_a_call_for_help_and_no_area_is_added(self, world):
         emergency = world.declare(name="続く台風")
-        granting.revoke(world.supervisor, Grant.objects.filter(roster_entry=world.entry()), "交代")
+        revoking.revoke(world.supervisor, Grant.objects.filter(roster_entry=world.entry()), "交代")
         grow_old(over(world), 15)
         asked = lifecycle.extend(
             world.supervisor, emergency, clock.database_now() + timedelta(hours=9), "続いている"

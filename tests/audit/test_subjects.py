@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from access import granting, inquiries, lifecycle
+from access import inquiries, lifecycle, revoking
 from access.models import Emergency, Grant, Inquiry
 from audit import recording
 from audit.models import LogEntry
@@ -118,7 +118,7 @@ class TestEmergency:
 class TestGrant:
     def test_who_gave_it_who_took_it_and_what_was_seen_by_it(self, world, auditor, emergency):
         grant = world.grant()
-        granting.revoke(world.supervisor, Grant.objects.filter(pk=grant.pk), "交代のため")
+        revoking.revoke(world.supervisor, Grant.objects.filter(pk=grant.pk), "交代のため")
         response = auditor.get(f"/history/grants/{grant.pk}/")
         page, one = response.content.decode(), response.context["found"]
         assert not one.is_live
