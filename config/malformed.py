@@ -1,4 +1,7 @@
-"""Text that no form sends and no database keeps is refused at the door: a NUL in an address, a query, a form."""
+"""Text that no form sends and no database keeps is refused at the door: a NUL in a query, a form, a file's name.
+
+In an address it finds nothing, as any other key that is none.
+"""
 
 from collections.abc import Iterable, Iterator
 
@@ -12,7 +15,7 @@ class RefuseMalformed:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if _holds_nul((request.path, *_texts(request.GET))) or _holds_nul(request.COOKIES.values()):
+        if _holds_nul(_texts(request.GET)) or _holds_nul(request.COOKIES.values()):
             return errors.bad_request(request)
         return self.get_response(request)
 
