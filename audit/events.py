@@ -66,7 +66,7 @@ EVENTS = {
     "review.signed_off":       (_("Review signed off"),     _("%(person)s signed the review of “%(object)s” off: %(conclusion)s")),
     "review.reopened":         (_("Review opened again"),   _("%(person)s opened the review of “%(object)s” again, due on %(until)s: %(because)s")),
     "denied":                  (_("Denied"),                _("%(person)s was refused: %(reason)s")),
-    "customers.imported":      (_("Customers imported"),    _("%(person)s imported customers from the file “%(file)s” (SHA-256 %(sha256)s): %(rows)s rows, %(created)s customers created, %(changed)s changed, %(unchanged)s as they were, %(skipped)s bad rows left out; %(usage)s months of usage put in.")),
+    "customers.imported":      (_("Customers imported"),    _("%(person)s imported customers from the file “%(file)s” (SHA-256 %(sha256)s): %(rows)s rows, of which %(skipped)s bad ones were left out.")),
     "history.proof_taken":     (_("Proof taken"),           _("%(person)s took a proof of %(count)s entries of the history away (%(filters)s).")),
     "history.entry_proven":    (_("Proof taken"),           _("%(person)s took a proof of entry %(entry)s of the history away.")),
     "history.seals_proven":    (_("Proof taken"),           _("%(person)s took a proof away that seal %(newer)s continues seal %(older)s.")),
