@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from access import policy
+from access.codes import codes
 from access.models import DelegationContract, Emergency, Grant, Heartbeat, Notice, Person, Request, Role
 from audit.models import Review
 
@@ -42,6 +43,11 @@ SENTENCES = {
     "lapsed":     gettext_noop("Nobody answered in time what you asked for: %(kind)s, %(about)s."),
     "pointless":  gettext_noop("There is nothing to answer any more in what you asked for: %(kind)s, %(about)s."),
     "waiting":    gettext_noop("A request waits for an answer: %(kind)s, from %(by)s."),
+    "account_asked": gettext_noop("Somebody asked for a change of your account (%(by)s): %(what)s. If you know nothing of it, say so at once."),
+    "account_done":  gettext_noop("Your account has been changed (%(by)s): %(what)s. If you know nothing of it, say so at once."),
+    "auditors_asked": gettext_noop("Somebody asked for a change of who reviews (%(by)s): %(what)s."),
+    "auditors_done": gettext_noop("Who reviews has been changed (%(by)s): %(what)s."),
+    "password_code": gettext_noop("Choose a password for your account %(name)s: an email brings you the code for it."),
     "password":   gettext_noop("A new password for your account was asked for (%(by)s). If you did not ask for one, say so at once."),
     "terms":      gettext_noop("The terms of the contract “%(name)s” were changed (%(by)s)."),
     "stopped":    gettext_noop("%(by)s looked up more than any caller explains (%(until)s): the grants are revoked. Look at what was looked up."),
@@ -49,6 +55,8 @@ SENTENCES = {
 }
 # fmt: on
 
+#: The notice whose email brings a code to choose a password by.
+CODE = "password_code"
 #: Minutes before an expiry at which it is told.
 WARNINGS = (60, 15)
 #: Emails sent in one run of the task.
@@ -75,6 +83,8 @@ def sentence(notice: Notice) -> str:
         words["until"] = moment(words["until"])
     if "kind" in words:
         words["kind"] = Request.Kind(words["kind"]).label
+    if isinstance(words.get("what"), dict):
+        words["what"] = words["what"][translation.get_language() or settings.LANGUAGE_CODE]
     return _(SENTENCES[notice.kind]) % words
 
 
@@ -159,13 +169,6 @@ def terms_changed(contract: DelegationContract, by: Person, at: datetime) -> Non
     about, words = f"contract {contract.pk} {at.isoformat()}", {"name": contract.title, "by": by.name}
     for people in (supervisors().exclude(pk=by.pk), auditors_of([contract])):
         tell(people, "terms", about, words, path)
-
-
-def password_asked_for(request: Request) -> None:
-    """Tells the person whose password it is, who may know nothing of it."""
-    assert request.subject
-    words = {"by": request.asked_by.name}
-    tell([request.subject], "password", f"request {request.pk}", words, reverse("portal:index"))
 
 
 def answered(requests: Iterable[Request]) -> None:
@@ -303,7 +306,7 @@ def send_emails(notices=None) -> int:
             .select_related("person")
             .order_by("pk")[:EMAILS_AT_A_TIME]
         )
-        messages = [_email(notice) for notice in batch if notice.person.email]
+        messages = [_email(notice) for notice in batch if _address(notice)]
         if messages:
             get_connection().send_messages(messages)
         Notice.objects.filter(pk__in=[notice.pk for notice in batch]).update(emailed_at=Now())
@@ -318,11 +321,23 @@ def _email(notice: Notice) -> EmailMessage:
             said[language] = sentence(notice)
     return EmailMessage(
         subject=said["ja"],
-        body=f"{said['ja']}\n\n{said['en']}\n\n{settings.PORTAL_ADDRESS}{notice.path}\n",
-        to=[notice.person.email],
+        body=f"{said['ja']}\n\n{said['en']}\n\n{settings.PORTAL_ADDRESS}{notice.path}\n{_code(notice)}",
+        to=[_address(notice)],
         # The same notice is the same message, whoever sends it again
         headers={"Message-ID": f"<notice-{notice.pk}@{settings.PORTAL_HOST}>"},
     )
+
+
+def _address(notice: Notice) -> str:
+    """Where the notice goes: to the person, or to an address that was theirs when it was written."""
+    return notice.words.get("to") or notice.person.email
+
+
+def _code(notice: Notice) -> str:
+    """The lines with a code to choose a password by, made at this moment; of other notices none."""
+    if notice.kind != CODE:
+        return ""
+    return f"\n{notice.person.username}\n{codes.make_token(notice.person)}\n"
 
 
 def _words_of(emergency: Emergency) -> dict:

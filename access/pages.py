@@ -16,6 +16,7 @@ PAGES = {
     "set_language":                               ANYBODY,
     # signing in and out
     "portal:login":                               ANYBODY,
+    "portal:choose_password":                     ANYBODY,
     "portal:logout":                              SIGNED_IN,
     "portal:password_change":                     SIGNED_IN,
     "portal:password_change_done":                SIGNED_IN,
@@ -107,3 +108,13 @@ PAGES = {
     "portal:customers_servicearea_change":        "customers.view_servicearea",
 }
 # fmt: on
+
+#: What somebody opens before the password that another knows is changed.
+BEFORE_THE_PASSWORD = frozenset(
+    {
+        "portal:password_change",
+        "portal:logout",
+        "portal:jsi18n",
+        *(n for n, p in PAGES.items() if p is ANYBODY),
+    }
+)

@@ -197,12 +197,11 @@ def _books() -> Books:
     """The areas and retailers that rows may name."""
     areas = list(ServiceArea.objects.all())
     kinds = (Organization.Kind.AFFILIATE_RETAILER, Organization.Kind.RETAILER)
+    retailers = Organization.objects.filter(kind__in=kinds).values_list("code", "pk")
     return Books(
         areas={area.code: (area.pk, area.name) for area in areas if not area.is_training},
         training=frozenset(area.code for area in areas if area.is_training),
-        retailers=dict(
-            Organization.objects.filter(kind__in=kinds, code__isnull=False).values_list("code", "pk")
-        ),
+        retailers={code: pk for code, pk in retailers if code},
     )
 
 
