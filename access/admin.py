@@ -2,21 +2,18 @@
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm, SetPasswordForm
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from access import accounts, policy, requests, terms
 from access.errors import Unfit
-from access.models import DelegationContract, Person, Request, Role
+from access.models import DelegationContract, Person, Request, Role, Username
 from access.views.acting import act_on
-from config.model_admin import PortalModelAdmin
-
-#: Django's own help is put together at import, and so stays in one language.
-USABLE_PASSWORD = _("Without a password nobody can sign in to the account.")
+from config.model_admin import NamedModelAdmin, PortalModelAdmin
+from customers.disclosure import TABLE
 
 
 class ShowsWhatWaits:
@@ -58,26 +55,21 @@ class PersonForm(forms.ModelForm):
             self.fields["role"].choices = [c for c in Role.choices if c[0] != Role.SYSTEM]
         if "organization" in self.fields:
             self.fields["organization"].required = True
+        if not self.instance.pk:
+            self.fields["email"].required = True
+            self.fields["email"].help_text = _("A code goes there, by which the person chooses a password.")
+
+    def clean_username(self):
+        username = self.cleaned_data["username"]
+        if Username.objects.owner_id(username) not in (None, self.instance.pk):
+            raise forms.ValidationError(_("This username is, or was, somebody's: choose another."))
+        return username
 
     def clean(self):
         cleaned = super().clean()
         check_role_fits(self, cleaned)
-        check_change_is_allowed(self, cleaned)
-        return cleaned
-
-
-class NewPersonForm(AdminUserCreationForm):
-    class Meta:
-        model = Person
-        fields = ["username", "name", "email", "organization", "role", "office", "department"]
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.fields["usable_password"].help_text = USABLE_PASSWORD
-
-    def clean(self):
-        cleaned = super().clean()
-        check_role_fits(self, cleaned)
+        if self.instance.pk:
+            check_change_is_allowed(self, cleaned)
         return cleaned
 
 
@@ -97,12 +89,8 @@ def check_change_is_allowed(form: PersonForm, cleaned: dict) -> None:
     """Adds an error for a change of one's own place, or from one of the separate duties to another."""
     before = Person.objects.get(pk=form.instance.pk)
     own = {"role", "organization", "office", "department"} & set(form.changed_data)
-    if {"username", "name"} & set(form.changed_data) and Request.objects.waiting().filter(subject=before):
-        form.add_error(
-            None, _("A request about this account waits: it is answered under the name it was made under.")
-        )
-    gives = own or ("is_active" in form.changed_data and cleaned.get("is_active"))
-    if gives and (first := requests.waiting(Request.Kind.ACCOUNT, f"person {before.pk}")):
+    first = requests.waiting(Request.Kind.ACCOUNT, f"person {before.pk}")
+    if first and set(form.changed_data) - {"is_active"}:
         form.add_error(None, requests.asked_already(first))
     if before.is_active and not cleaned.get("is_active"):
         try:
@@ -117,48 +105,22 @@ def check_change_is_allowed(form: PersonForm, cleaned: dict) -> None:
         )
 
 
-class PersonAdmin(ShowsWhatWaits, PortalModelAdmin, UserAdmin):
+class PersonAdmin(ShowsWhatWaits, PortalModelAdmin):
     about = "subject"
     form = PersonForm
-    add_form = NewPersonForm
     list_display = ["username", "name", "organization", "role", "office", "is_active"]
     list_filter = ["role", "organization", "is_active"]
     search_fields = ["username", "name"]
     ordering = ["username"]
     list_select_related = ["organization", "office"]
-    filter_horizontal = ()
-    fieldsets = [
-        (
-            None,
-            {
-                "fields": [
-                    "username",
-                    "name",
-                    "email",
-                    "organization",
-                    "role",
-                    "office",
-                    "department",
-                    "is_active",
-                ]
-            },
-        )
-    ]
-    add_fieldsets = [
-        (
-            None,
-            {
-                "fields": [
-                    "username", "name", "email", "organization", "role", "office", "department",
-                    "usable_password", "password1", "password2",
-                ]
-            },
-        )
-    ]  # fmt: skip
 
     def get_urls(self):
         password = self.admin_site.admin_view(self.new_password)
         return [path("<int:pk>/password/", password, name="access_person_password"), *super().get_urls()]
+
+    def get_fields(self, request, obj=None):
+        """A new account is closed until a second administrator agrees: there is nothing to mark."""
+        return [name for name in PersonForm.Meta.fields if obj or name != "is_active"]
 
     def get_form(self, request, obj=None, **kwargs):
         form = super().get_form(request, obj, **kwargs)
@@ -166,31 +128,29 @@ class PersonAdmin(ShowsWhatWaits, PortalModelAdmin, UserAdmin):
         return form
 
     def save_model(self, request, obj, form, change):
-        """Saves what may be saved; what gives something waits for a second administrator."""
+        """Saves what may be saved at once; the rest waits for a second administrator."""
         before = Person.objects.get(pk=obj.pk) if change else None
-        for waiting in accounts.save_person(request.user, obj, before):
-            what = accounts.described(waiting)
-            messages.warning(request, _("It waits for a second administrator: %(what)s") % {"what": what})
+        request.all_of_it_waits = self.save_what_waits(
+            request, lambda: accounts.save_person(request.user, obj, before), accounts.described
+        )
 
     def new_password(self, request, pk):
-        """A new password for somebody: it works when a second administrator has agreed."""
+        """A code for a new password, sent to the person when a second administrator has agreed."""
         person = get_object_or_404(self.get_queryset(request), pk=pk)
-        form = SetPasswordForm(person, request.POST or None)
-
-        def act():
-            person.set_password(form.cleaned_data["new_password1"])
-            return accounts.set_password(request.user, person, person.password)
-
         return act_on(
             request,
-            form,
-            act,
+            forms.Form(request.POST if request.method == "POST" else None),
+            lambda: accounts.send_code(request.user, person),
             lambda done: _("It waits for a second administrator."),
             then=reverse("portal:access_person_change", args=[pk]),
             page={
                 "title": _("A new password for %(person)s") % {"person": person},
-                "lead": _("It works when a second administrator has agreed: whoever sets it could sign in."),
-                "button": _("Set the password"),
+                "lead": _(
+                    "When a second administrator has agreed, an email brings a code to %(email)s, by which "
+                    "the person chooses the password. Until then the present one stays."
+                )
+                % {"email": person.email or "–"},
+                "button": _("Send a code"),
             },
         )
 
@@ -198,7 +158,7 @@ class PersonAdmin(ShowsWhatWaits, PortalModelAdmin, UserAdmin):
         return super().get_queryset(request).exclude(role=Role.SYSTEM)
 
 
-class OfficeAdmin(PortalModelAdmin):
+class OfficeAdmin(NamedModelAdmin):
     made_here = False
     list_display = ["name", "name_en"]
     fields = ["name", "name_en"]
@@ -254,8 +214,18 @@ class ContractAdmin(ShowsWhatWaits, PortalModelAdmin):
         "training_valid_days", "max_results", "slow_after", "stop_after", "dual_control",
     ]  # fmt: skip
 
+    def get_fields(self, request, obj=None):
+        """Whoever may not change a contract reads its items in words: the admin would show their codes."""
+        if obj is None or self.has_change_permission(request, obj):
+            return self.fields
+        return ["items" if name == "delegated_items" else name for name in self.fields]
+
     def get_readonly_fields(self, request, obj=None):
-        return ["delegator", "delegate"] if obj else []
+        return ["delegator", "delegate", "items"] if obj else []
+
+    @admin.display(description=DelegationContract._meta.get_field("delegated_items").verbose_name)
+    def items(self, contract):
+        return gettext(", ").join(str(i.label) for i in TABLE if i.code in contract.delegated_items)
 
     def has_change_permission(self, request, obj=None):
         """Only who may grant under a contract changes it: another supervisor reads it."""

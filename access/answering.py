@@ -3,19 +3,23 @@
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from access import accounts, clock, granting, lifecycle, policy, requests, terms
+from access import accounts, clock, granting, lifecycle, naming, policy, requests, terms
 from access.errors import AlreadyDone, Unfit
 from access.models import DelegationContract, Emergency, Person, Request
 
 #: Kinds that administrators answer; the others are supervisors'.
 OF_ADMINISTRATORS = tuple(kind for kind in Request.Kind if kind not in policy.OF_SUPERVISORS)
 #: Kind to the rule that carries out what was agreed to, and says what came of it.
-CARRY_OUT = {
-    Request.Kind.GRANT: granting.agreed,
-    Request.Kind.HELP: granting.help_agreed,
-    Request.Kind.EXTENSION: lifecycle.extension_agreed,
-    Request.Kind.TERMS: terms.agreed,
-} | dict.fromkeys(OF_ADMINISTRATORS, accounts.carry_out)
+CARRY_OUT = (
+    {
+        Request.Kind.GRANT: granting.agreed,
+        Request.Kind.HELP: granting.help_agreed,
+        Request.Kind.EXTENSION: lifecycle.extension_agreed,
+        Request.Kind.TERMS: terms.agreed,
+    }
+    | dict.fromkeys(OF_ADMINISTRATORS, accounts.carry_out)
+    | {Request.Kind.NAME: naming.carry_out}
+)
 
 
 def waiting_for(person: Person):

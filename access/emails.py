@@ -18,10 +18,11 @@ from django.db.models.functions import Now
 from django.utils import translation
 
 from access import clock
+from access.codes import codes
 from access.errors import AlreadyDone
 from access.models import Notice
 from access.models.notices import NoticeQuerySet
-from access.notices import sentence
+from access.notices import CODE, sentence
 from access.people import Person
 from audit import recording
 from customers.one_line import as_one_line
@@ -59,7 +60,7 @@ def send(notices: NoticeQuerySet | None = None) -> int:
 
 def _send(notices: NoticeQuerySet) -> int:
     # Whoever has no address has the portal
-    notices.to_email().filter(person__email="").update(emailed_at=Now())
+    notices.to_email().filter(person__email="").exclude(words__has_key="to").update(emailed_at=Now())
     server, sent, until = get_connection(), 0, time.monotonic() + RUN_SECONDS
     try:
         while time.monotonic() < until and notices.due_to_email().exists():
@@ -175,8 +176,20 @@ def _message(notice: Notice) -> EmailMessage:
             said[language] = as_one_line(sentence(notice))
     return EmailMessage(
         subject=said["ja"],
-        body=f"{said['ja']}\n\n{said['en']}\n\n{settings.PORTAL_ADDRESS}{notice.path}\n",
-        to=[notice.person.email],
+        body=f"{said['ja']}\n\n{said['en']}\n\n{settings.PORTAL_ADDRESS}{notice.path}\n{_code(notice)}",
+        to=[_address(notice)],
         # The same notice is the same message, whoever sends it again
         headers={"Message-ID": f"<notice-{notice.pk}@{settings.PORTAL_HOST}>"},
     )
+
+
+def _address(notice: Notice) -> str:
+    """Where the notice goes: to the person, or to an address that was theirs when it was written."""
+    return notice.words.get("to") or notice.person.email
+
+
+def _code(notice: Notice) -> str:
+    """The lines with a code to choose a password by, made at this moment; of other notices none."""
+    if notice.kind != CODE:
+        return ""
+    return f"\n{notice.person.username}\n{codes.make_token(notice.person)}\n"

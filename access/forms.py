@@ -6,9 +6,12 @@ from uuid import uuid4
 
 from django import forms
 from django.conf import settings
+from django.contrib.admin.forms import AdminPasswordChangeForm
+from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
 from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
 
+from access import passwords
 from access.models import (
     AreaGroupPermission,
     DelegationContract,
@@ -21,6 +24,59 @@ from access.models import (
 from customers import normalising
 from customers.models import ServiceArea
 from customers.one_line import OneLine
+
+
+class SignInForm(AuthenticationForm):
+    """Signs anybody in who has an account: nobody here is “staff”."""
+
+    error_messages = {  # noqa: RUF012
+        "invalid_login": _("The username or the password is wrong. Capital and small letters are different."),
+        "inactive": _("The username or the password is wrong. Capital and small letters are different."),
+    }
+
+
+class OwnPasswordForm(AdminPasswordChangeForm):
+    """Changes one's own password, to another than the present one."""
+
+    def clean(self):
+        cleaned = super().clean()
+        new = cleaned.get("new_password1")
+        if new and self.user.check_password(new):
+            self.add_error("new_password1", _("This is your password already: choose another."))
+        return cleaned
+
+    def save(self, commit=True):
+        passwords.choose(self.user, self.cleaned_data["new_password1"])
+        return self.user
+
+
+class ChoosePasswordForm(SetPasswordForm):
+    """Chooses a password by the code that an email brought."""
+
+    username = forms.CharField(
+        label=_("Username"), max_length=150, widget=forms.TextInput({"autocomplete": "username"})
+    )
+    code = forms.CharField(
+        label=_("Code"), max_length=100, widget=forms.TextInput({"autocomplete": "one-time-code"})
+    )
+    field_order = ("username", "code")
+
+    def __init__(self, *args):
+        super().__init__(Person(), *args)
+
+    def clean(self):
+        person = passwords.whose(self.cleaned_data.get("username", ""), self.cleaned_data.get("code", ""))
+        if person:
+            self.user = person
+        elif "username" not in self.errors and "code" not in self.errors:
+            self.add_error(
+                "code", _("This code is not for this username, or it is used or too old: ask for another.")
+            )
+        return super().clean()
+
+    def save(self, commit=True):
+        passwords.choose(self.user, self.cleaned_data["new_password1"])
+        return self.user
 
 
 class MomentInput(forms.DateTimeInput):

@@ -65,7 +65,7 @@ def declare(
         emergency_id=emergency.pk,
         detail={
             "kind": kind,
-            "areas": [area.name for area in areas],
+            "areas": [area.written for area in areas],
             "area_codes": [area.code for area in areas],
             "until": expires_at.isoformat(),
         },
@@ -221,8 +221,8 @@ def change_areas(by: Person, emergency: Emergency, areas: Collection[ServiceArea
         actor=by,
         emergency_id=emergency.pk,
         detail={
-            "added": [area.name for area in sorted(added, key=lambda area: area.code)],
-            "removed": [area.name for area in sorted(removed, key=lambda area: area.code)],
+            "added": [area.written for area in sorted(added, key=lambda area: area.code)],
+            "removed": [area.written for area in sorted(removed, key=lambda area: area.code)],
         },
     )
     reconcile()

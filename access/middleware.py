@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.html import format_html
 from django_htmx.http import HttpResponseClientRedirect
@@ -49,6 +49,9 @@ class PolicyGate:
             if not request.user.is_authenticated:
                 return _leave(request, reverse("portal:login")) or _ask_to_sign_in(request)
             return _refuse(request, denied)
+        if policy.has_to_change_password_first(request.user, request.resolver_match.view_name):
+            page = reverse("portal:password_change")
+            return _leave(request, page) or redirect(page)
         return _unless_it_takes(request, PAGES[request.resolver_match.view_name].methods)
 
     def process_exception(self, request, error):
@@ -78,17 +81,22 @@ def _until_refused(request, pieces: Iterable[bytes]) -> Iterator[bytes]:
     try:
         yield from pieces
     except Denied as denied:
-        recording.denial(request.user, denied.reason, path=request.path, **denied.facts)
+        _write_down(request, denied)
         raise
 
 
 def _refuse(request, denied: Denied):
-    recording.denial(request.user, denied.reason, path=request.path, **denied.facts)
+    _write_down(request, denied)
     if denied.reason == "too_fast" and request.headers.get("HX-Request") == "true":
         return HttpResponse(format_html('<p class="note" role="alert">{}</p>', denied.sentence))
     if leave := _leave(request, reverse("portal:index")):
         return leave
     return render(request, "portal/denied.html", {"denied": denied}, status=denied.status)
+
+
+def _write_down(request, denied: Denied) -> None:
+    page = request.resolver_match.view_name if request.resolver_match else ""
+    recording.denial(request.user, denied.reason, path=request.path, page=page, **denied.facts)
 
 
 def _ask_to_sign_in(request):

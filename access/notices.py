@@ -8,11 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.urls import reverse
-from django.utils import formats, timezone
+from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -45,6 +46,11 @@ SENTENCES = {
     "lapsed":     gettext_noop("Nobody answered in time what you asked for: %(kind)s, %(about)s."),
     "pointless":  gettext_noop("There is nothing to answer any more in what you asked for: %(kind)s, %(about)s."),
     "waiting":    gettext_noop("A request waits for an answer: %(kind)s, from %(by)s."),
+    "account_asked": gettext_noop("Somebody asked for a change of your account (%(by)s): %(what)s. If you know nothing of it, say so at once."),
+    "account_done":  gettext_noop("Your account has been changed (%(by)s): %(what)s. If you know nothing of it, say so at once."),
+    "auditors_asked": gettext_noop("Somebody asked for a change of who reviews (%(by)s): %(what)s."),
+    "auditors_done": gettext_noop("Who reviews has been changed (%(by)s): %(what)s."),
+    "password_code": gettext_noop("Choose a password for your account %(name)s: an email brings you the code for it."),
     "password":   gettext_noop("A new password for your account was asked for (%(by)s). If you did not ask for one, say so at once."),
     "terms":      gettext_noop("The terms of the contract “%(name)s” were changed (%(by)s)."),
     "stopped":    gettext_noop("%(by)s looked up more than any caller explains (%(until)s): the grants are revoked. Look at what was looked up."),
@@ -52,6 +58,8 @@ SENTENCES = {
 }
 # fmt: on
 
+#: The notice whose email brings a code to choose a password by.
+CODE = "password_code"
 #: Minutes before an end at which it is told, and the kinds of notices that tell it.
 WARNINGS = (60, 15)
 WARNED = {f"{kind}_{minutes}": minutes for kind in ("expires", "grant", "grants") for minutes in WARNINGS}
@@ -78,6 +86,8 @@ def sentence(notice: Notice) -> str:
         words["left"] = durations.in_words(timedelta(minutes=minutes))
     if "kind" in words:
         words["kind"] = Request.Kind(words["kind"]).label
+    if isinstance(words.get("what"), dict):
+        words["what"] = words["what"][translation.get_language() or settings.LANGUAGE_CODE]
     return _(SENTENCES[notice.kind]) % words
 
 
@@ -162,13 +172,6 @@ def terms_changed(contract: DelegationContract, by: Person, at: datetime) -> Non
     about, words = f"contract {contract.pk} {at.isoformat()}", {"name": contract.title, "by": by.name}
     for people in (supervisors().exclude(pk=by.pk), auditors_of([contract])):
         tell(people, "terms", about, words, path)
-
-
-def password_asked_for(request: Request) -> None:
-    """Tells the person whose password it is, who may know nothing of it."""
-    assert request.subject
-    words = {"by": request.asked_by.name}
-    tell([request.subject], "password", f"request {request.pk}", words, reverse("portal:index"))
 
 
 def answered(requests: Iterable[Request]) -> None:

@@ -36,6 +36,7 @@ PAGES = {
     "set_language":                                Page(ANYBODY, SENT),
     # signing in and out
     "portal:login":                                Page(ANYBODY, BOTH),
+    "portal:choose_password":                      Page(ANYBODY, BOTH),
     "portal:logout":                               Page(SIGNED_IN, SENT),
     "portal:password_change":                      Page(SIGNED_IN, BOTH),
     "portal:password_change_done":                 Page(SIGNED_IN, SHOWN),
@@ -128,3 +129,13 @@ PAGES = {
     "portal:customers_servicearea_change":         Page("customers.view_servicearea", BOTH),
 }
 # fmt: on
+
+#: What somebody opens before the password that another knows is changed.
+BEFORE_THE_PASSWORD = frozenset(
+    {
+        "portal:password_change",
+        "portal:logout",
+        "portal:jsi18n",
+        *(name for name, page in PAGES.items() if page.needs == ANYBODY),
+    }
+)

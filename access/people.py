@@ -4,10 +4,10 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import Group, PermissionsMixin
-from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.contrib.auth.validators import ASCIIUsernameValidator
 from django.contrib.sessions.base_session import AbstractBaseSession, BaseSessionManager
 from django.db import models
-from django.db.models import Q
+from django.db.models import Func, Q, Value
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -64,7 +64,11 @@ class Person(AbstractBaseUser):
         _("username"),
         max_length=150,
         unique=True,
-        validators=[UnicodeUsernameValidator()],
+        validators=[ASCIIUsernameValidator()],
+        help_text=_(
+            "Letters of the alphabet, digits and @ . + - _ alone. It never belongs to another person."
+        ),
+        error_messages={"unique": _("This username is, or was, somebody's: choose another.")},
     )
     name = OneLineField(pgettext_lazy("person", "name"), max_length=150)
     email = models.EmailField(_("email"), blank=True)
@@ -95,6 +99,9 @@ class Person(AbstractBaseUser):
         default=True,
         help_text=_("Take the mark away to close the account."),
     )
+    must_change_password = models.BooleanField(
+        _("has to change the password"), default=False, db_default=False, editable=False
+    )
     joined_at = models.DateTimeField(_("joined"), db_default=Now(), editable=False)
     groups = models.ManyToManyField(Group, editable=False, related_name="user_set", related_query_name="user")
 
@@ -118,17 +125,28 @@ class Person(AbstractBaseUser):
         verbose_name_plural = _("people")
         ordering = ["username"]
         constraints = [
-            models.CheckConstraint(name="person_role_known", condition=Q(role__in=Role.values)),
+            models.CheckConstraint(
+                name="person_role_known",
+                condition=Q(role__in=Role.values),
+                violation_error_message=_("Choose a role of the list."),
+            ),
             models.CheckConstraint(
                 name="person_belongs_to_an_organization_unless_the_system",
                 condition=Q(role="system", organization__isnull=True)
                 | (~Q(role="system") & Q(organization__isnull=False)),
+                violation_error_message=_("Choose the organisation that the person belongs to."),
             ),
             models.CheckConstraint(
                 name="operator_has_an_office",
                 condition=~Q(role="operator") | Q(office__isnull=False),
+                violation_error_message=_("An operator works in an office: choose which."),
             ),
-            models.UniqueConstraint(name="one_system", fields=["role"], condition=Q(role="system")),
+            models.UniqueConstraint(
+                name="one_system",
+                fields=["role"],
+                condition=Q(role="system"),
+                violation_error_message=_("Choose a role of the list."),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -139,6 +157,35 @@ class Person(AbstractBaseUser):
 
     def get_short_name(self) -> str:
         return self.name
+
+
+class NormalizedUsername(Func):
+    """What usernames are compared by: neither case nor ways of writing a letter make another one."""
+
+    template = "lower(normalize(%(expressions)s, NFKC))"
+    output_field = models.TextField()
+
+
+class UsernameManager(models.Manager["Username"]):
+    def owner_id(self, username: str) -> int | None:
+        """Whose the username is or was, or None where nobody ever had it."""
+        key = NormalizedUsername(Value(username))
+        return self.filter(key=key).values_list("person_id", flat=True).first()
+
+
+class Username(models.Model):
+    """A username that somebody has or had. A trigger writes it, and refuses it to another person."""
+
+    key = models.TextField(unique=True)
+    person = models.ForeignKey(Person, models.PROTECT, related_name="+")
+
+    objects: ClassVar[UsernameManager] = UsernameManager()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class SessionManager(BaseSessionManager["Session"]):

@@ -65,7 +65,7 @@ def ask(by: Person, kind: str, *, about: str, lapses_at: datetime, detail: dict,
         request,
         actor=by,
         emergency_id=request.emergency_id,
-        contract_id=request.contract_id,
+        contract_id=_contract_read_under(request),
         subject_id=request.subject_id,
         detail={"request_kind": request.kind, "because": request.because}
         | ({"subject": str(request.subject)} if request.subject else {}),
@@ -168,13 +168,18 @@ def _note(request: Request, by: Person, answer: str, now: datetime, outcome: dic
     request.outcome = outcome or {}
 
 
+def _contract_read_under(request: Request) -> int | None:
+    """The contract whose auditors read of the request; who holds which right is every auditor's to know."""
+    return None if request.kind == Kind.RIGHT else request.contract_id
+
+
 def _entry(request: Request) -> LogEntry:
     return recording.decided(
         f"request.{request.answer}",
         request,
         actor=request.answered_by,
         emergency_id=request.emergency_id,
-        contract_id=request.contract_id,
+        contract_id=_contract_read_under(request),
         subject_id=request.subject_id,
         detail={"request_kind": request.kind, "asker": str(request.asked_by)} | (request.outcome or {}),
     )

@@ -32,7 +32,8 @@ def connect() -> None:
         auditlog.register(model)
     auditlog.register(models.DelegationContract)
     auditlog.register(models.Emergency, m2m_fields={"areas"})
-    auditlog.register(Person, exclude_fields=["last_login"], mask_fields=["password"])
+    # Of a password the history keeps no part, not of its hash either: `access.passwords` says that it was chosen
+    auditlog.register(Person, exclude_fields=["last_login", "password", "must_change_password"])
     # A caller's name and number are the caller's: the history says that an inquiry was taken, no more.
     auditlog.register(models.Inquiry, include_fields=["emergency", "kind", "closed_at"])
 
@@ -65,4 +66,4 @@ def _signed_out(sender, request, user, **_kwargs) -> None:
 def _sign_in_failed(sender, credentials, **_kwargs) -> None:
     # What was typed is kept only when it names somebody: a password typed into the wrong box is not.
     person = Person.objects.filter(username=credentials.get("username")).first()
-    recording.session("session.sign_in_failed", None, about=person)
+    recording.sign_in_failed(person)

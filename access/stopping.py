@@ -15,7 +15,10 @@ BECAUSE = "問い合わせの件数では説明のつかない速さの照会 / 
 def revoke_who_was_stopped() -> int:
     """Revokes the grants of people who were stopped while holding them, and tells supervisors."""
     since = clock.database_now() - pace.WINDOW
-    stopped = LogEntry.objects.filter(kind=LogEntry.Kind.DENIAL, reason="stopped", timestamp__gt=since)
+    # What came again is one entry afterwards (`audit.repeats`), maybe after another grant was given
+    stopped = LogEntry.objects.filter(
+        kind=LogEntry.Kind.DENIAL, event="denied", reason="stopped", timestamp__gt=since
+    )
     count = 0
     for person in Person.objects.filter(pk__in=stopped.values("actor")):
         last = stopped.filter(actor=person).newest_first()[0].timestamp

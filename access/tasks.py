@@ -9,7 +9,7 @@ from access import emails, lifecycle, notices, requests, session_ends, stopping,
 from access.models import Heartbeat
 from access.people import Person, Session
 from access.reconcile import reconcile
-from audit import acting, errands, months, review
+from audit import acting, errands, months, repeats, review
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ STEPS = (
     warnings.warn,
     months.add_what_is_missing,
     errands.clear_away,
+    repeats.write_down,
     _clear_expired_sessions,
     review.open_what_is_due,
 )

@@ -14,9 +14,10 @@ from customers.disclosure import TABLE
 WAITS_FOR = timedelta(days=7)
 
 #: Term to whether its new value opens more than the one before. The parties and dual control stay as they
-#: are (a trigger has the last word), and the title is only what the contract is called.
+#: are (a trigger has the last word). By its title people know a contract: another one makes them grant under it.
 # fmt: off
 OPENS_MORE = {
+    "title":               lambda before, after: after != before,
     "starts_at":           lambda before, after: after < before,
     "ends_at":             lambda before, after: after > before,
     "delegated_items":     lambda before, after: not set(after) <= set(before),

@@ -30,6 +30,12 @@ def correlation_id() -> str:
     return acting.cid if acting else str(uuid4())
 
 
+def address() -> str | None:
+    """The network address of the present story, if it has one."""
+    acting = _acting.get()
+    return acting.address if acting else None
+
+
 @contextmanager
 def as_acting(acting: Acting) -> Iterator[Acting]:
     """Within the block, history entries are signed with `acting`."""

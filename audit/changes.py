@@ -30,13 +30,21 @@ def of(entry: LogEntry) -> list[Change]:
     Other objects that point to this one are no field of it.
     """
     model = entry.content_type.model_class() if entry.content_type else None
-    fields = {name: _field(model, name) for name in entry.changes or {}}
+    changes = without_secrets(entry.changes) or {}
+    fields = {name: _field(model, name) for name in changes}
     found = [
-        _change(field, name, entry.changes[name])
+        _change(field, name, changes[name])
         for name, field in fields.items()
         if not isinstance(field, models.ForeignObjectRel)
     ]
     return [change for change in found if change.before != change.after]
+
+
+def without_secrets(changes: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The changes without what entries of an older portal hold of passwords: parts of their hashes."""
+    if changes and "password" in changes:
+        return changes | {"password": ["", "•••"]}
+    return changes
 
 
 def _field(model: type[models.Model] | None, name: str) -> Any:

@@ -37,12 +37,27 @@ KEPT = timedelta(days=1)
 PIECE = 1024 * 1024
 #: How often an errand is begun before it is given up.
 TRIES = 3
+#: The most that one person has under way.
+MOST = 5
 #: The advisory lock of whoever does errands.
 DOING_ERRANDS = 20230122
 
 
+@transaction.atomic
 def ask(kind: Errand.Kind, person: Person, wanted: dict[str, Any]) -> Errand:
-    """Writes down an errand for a worker; it belongs to the story in which it is asked for."""
+    """Writes down an errand for a worker; it belongs to the story in which it is asked for.
+
+    Who has the same under way is given that one. Raises Unfit for who has too many others.
+    """
+    Person.objects.select_for_update().get(pk=person.pk)  # two clicks are one
+    unfinished = of(person).filter(finished_at=None)
+    same = unfinished.filter(kind=kind)
+    if kind != Errand.Kind.VERIFY:  # there is one whole history to verify, whatever language it is said in
+        same = same.filter(wanted=wanted)
+    if under_way := same.first():
+        return under_way
+    if unfinished.count() >= MOST:
+        raise Unfit(_("You have asked for %(n)d already that are not done: wait for one.") % {"n": MOST})
     return Errand.objects.create(kind=kind, asked_by=person, wanted=wanted, cid=acting.correlation_id())
 
 
@@ -117,7 +132,7 @@ def _do(errand: Errand) -> None:
             outcome = KINDS[errand.kind](person, errand.wanted, _progress(errand), file.write)
             file.close()
         except Denied as denied:
-            recording.denial(person, denied.reason, path=f"errand {errand.pk}", **denied.facts)
+            recording.denial(person, denied.reason, path=f"errand {errand.pk}", page="errand", **denied.facts)
             _fail(errand, str(denied.sentence))
         except Unfit as unfit:
             _fail(errand, str(unfit))

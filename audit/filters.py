@@ -57,9 +57,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def visible_to(reader: Person) -> LogEntryQuerySet:
-    """The entries that the reader may read: under no contract, or under one that they may review."""
+    """The entries that the reader may read: under a contract that they may review, or under none.
+
+    What contractors did under none, as being refused, is for those who review a contract of theirs.
+    """
     reviewed = list(policy.contracts_to_review(reader).values_list("pk", flat=True))
-    return LogEntry.objects.filter(Q(contract_id=None) | Q(contract_id__in=reviewed))
+    entries = LogEntry.objects.filter(Q(contract_id=None) | Q(contract_id__in=reviewed))
+    if policy.reviews_every_contract(reader):
+        return entries
+    others = policy.people_of_other_auditors(reader).values("pk")
+    return entries.exclude(contract_id=None, actor__in=others)
 
 
 def shown(

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from access.people import Role
+from audit.changes import without_secrets
 from audit.events import BASES
 from audit.models import LogEntry
 from audit.reading import in_table_order, readable
@@ -74,7 +75,7 @@ def record(entry: LogEntry) -> dict[str, Any]:
         "inquiry": entry.inquiry_id,
         "story": entry.cid,
         "address": entry.remote_addr,
-        "changes": entry.changes,
+        "changes": without_secrets(entry.changes),
         "detail": entry.additional_data,
     }
 

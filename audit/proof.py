@@ -19,7 +19,7 @@ import json
 import re
 import sys
 import unicodedata
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -266,9 +266,17 @@ def _head_of(part: dict, keys: list[Ed25519PublicKey]) -> SignedHead:
     if not isinstance(text, str) or not isinstance(signature, str) or not signature:
         raise NotProven("the head is not signed")
     try:
-        return check_head(text, b64decode(signature, validate=True), keys)
+        return check_head(text, _signature(signature), keys)
     except ValueError:
         raise NotProven("the signature cannot be read") from None
+
+
+def _signature(text: str) -> bytes:
+    """Bytes in the one way of writing them in base64 (RFC 4648, 4): no stray bits. Raises ValueError."""
+    decoded = b64decode(text, validate=True)
+    if b64encode(decoded).decode() != text:
+        raise ValueError("this is not the one way of writing it")
+    return decoded
 
 
 def _path(part: dict) -> list[bytes]:
@@ -311,10 +319,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--show", action="store_true", help="print the entries that are proven")
     asked = parser.parse_args(arguments)
     try:
-        proof = read_json(asked.file.read_text(encoding="utf-8"))
+        # Editors and mail programs of Windows put a byte order mark before the text; it is no part of it
+        proof = read_json(asked.file.read_text(encoding="utf-8-sig"))
         proven = check(proof, [read_key(path) for path in asked.key])
         if asked.heads:
-            lines = asked.heads.read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = asked.heads.read_text(encoding="utf-8-sig", errors="replace").splitlines()
             for one in (proven.head, *proven.olders):
                 check_published(one, lines)
     except (OSError, ValueError) as error:

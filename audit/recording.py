@@ -12,7 +12,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models import Model
 
-from audit import acting
+from audit import acting, repeats
 from audit.models import LogEntry
 
 Kind = LogEntry.Kind
@@ -80,16 +80,24 @@ def looked_up(event: str, searched: Iterable[str], basis: Any) -> None:
     ).save()
 
 
-def denial(person: Any, reason: str, *, path: str, **facts: int | None) -> None:
-    """A refusal, in a transaction of its own: the one that it interrupted is already rolled back."""
+def denial(person: Any, reason: str, *, path: str, page: str = "", **facts: int | None) -> None:
+    """A refusal, in a transaction of its own: the one that it interrupted is already rolled back.
+
+    page: which page it was, whatever the address of its subject; without one, the path. The same refusal of the
+    same person, page, emergency and contract again within a minute is counted (`audit.repeats`).
+    """
     with transaction.atomic(durable=True):
+        # what PostgreSQL cannot hold (NUL) and nobody reads (10,000 characters) is left out
+        path = path.replace("\0", "�")[:500]
+        of = {name: facts.get(name) for name in ("emergency_id", "contract_id")}
+        if repeats.again("denied", page or path, path, kind=Kind.DENIAL, reason=reason, actor=person, **of):
+            return
         _signed(
             kind=Kind.DENIAL,
             event="denied",
             reason=reason,
             actor=person,
-            # what PostgreSQL's JSON cannot hold (NUL) and nobody reads (10,000 characters) is left out
-            additional_data={"path": path.replace("\0", "�")[:500]},
+            additional_data={"path": path},
             **facts,
         ).save()
 
@@ -122,6 +130,13 @@ def decided(
             "object_repr": str(about),
         }
     return _signed(kind=Kind.DECISION, event=event, additional_data=detail, **columns)
+
+
+def sign_in_failed(about: Any) -> None:
+    """A failed try to sign in as somebody, or (None) as nobody whom there is; again within a minute is counted."""
+    event, address = "session.sign_in_failed", acting.address() or ""
+    if not repeats.again(event, "", address, kind=Kind.SESSION, subject=about):
+        session(event, None, about=about)
 
 
 def session(event: str, person: Any, *, about: Any = None) -> LogEntry:

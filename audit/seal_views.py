@@ -35,7 +35,11 @@ def seals(request: HttpRequest) -> HttpResponse:
 
 def verify(request: HttpRequest) -> HttpResponse:
     """Asks for a verification of the whole history; a worker does it."""
-    errand = errands.ask(Errand.Kind.VERIFY, request.user, {"language": request.LANGUAGE_CODE})
+    try:
+        errand = errands.ask(Errand.Kind.VERIFY, request.user, {"language": request.LANGUAGE_CODE})
+    except Unfit as unfit:
+        messages.info(request, str(unfit))
+        return redirect("portal:errands")
     do_errands.delay_on_commit()
     return redirect("portal:errand", errand.pk)
 

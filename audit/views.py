@@ -3,6 +3,7 @@
 import json
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -10,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from access import policy
+from access.errors import Unfit
 from audit import changes, errands, exporting, filters, reading, review
 from audit.events import BASES
 from audit.exporting import Format
@@ -77,7 +79,11 @@ def export(request: HttpRequest) -> HttpResponse:
         return redirect(f"{reverse('portal:history')}?{urlencode(_query(request))}")
     begun = exporting.begin(request.user, wanted, Format(format))
     if begun.format == Format.XLSX:
-        errand = errands.ask(Errand.Kind.EXPORT, request.user, begun.as_json())
+        try:
+            errand = errands.ask(Errand.Kind.EXPORT, request.user, begun.as_json())
+        except Unfit as unfit:
+            messages.info(request, str(unfit))
+            return redirect("portal:errands")
         do_errands.delay_on_commit()
         return redirect("portal:errand", errand.pk)
     return file_response(begun.pieces(), begun.format)

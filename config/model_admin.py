@@ -1,8 +1,13 @@
 """The base of the portal's admin classes: one history (ours), no deleting, no counting of big tables."""
 
-from django.contrib import admin
-from django.urls import path
+from django.contrib import admin, messages
+from django.http import HttpResponseRedirect
+from django.urls import path, reverse
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from access import naming
+from access.errors import AlreadyDone
 
 
 class PortalModelAdmin(admin.ModelAdmin):
@@ -47,6 +52,45 @@ class PortalModelAdmin(admin.ModelAdmin):
     def log_deletions(self, request, queryset):
         """Nothing: nothing is deleted."""
 
+    def save_what_waits(self, request, ask, described) -> bool:
+        """Files requests and says so; returns whether anything waits now, or did already.
+
+        ask: files them, and returns those that it filed; described: what one of them is for, in words.
+        """
+        try:
+            asked = ask()
+        except AlreadyDone as late:
+            messages.info(request, str(late))
+            return True
+        for one in asked:
+            messages.warning(request, _("It waits for a second person: %(what)s") % {"what": described(one)})
+        return bool(asked)
+
+    def response_change(self, request, obj):
+        """Where all that was changed waits for somebody, nothing says that it is changed."""
+        if getattr(request, "all_of_it_waits", False):
+            return HttpResponseRedirect(
+                reverse(f"portal:{self.opts.app_label}_{self.opts.model_name}_changelist")
+            )
+        return super().response_change(request, obj)
+
     def lookup_allowed(self, lookup, value, request):
         # Only what the class itself filters by: no wandering over relations through the query string.
         return lookup.split("__")[0] in self.list_filter and super().lookup_allowed(lookup, value, request)
+
+
+class NamedModelAdmin(PortalModelAdmin):
+    """Of what decisions lean on: every column is a name, and another one waits for a second administrator."""
+
+    def save_model(self, request, obj, form, change):
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        request.all_of_it_waits = self.save_what_waits(
+            request, lambda: [one for one in [naming.rename(request.user, obj)] if one], naming.described
+        )
+
+    def render_change_form(self, request, context, *args, obj=None, **kwargs):
+        if obj:
+            context["waiting"] = naming.waiting(obj)
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)

@@ -126,6 +126,8 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+#: How long a code is good by which somebody chooses their password (access.codes), in seconds.
+PASSWORD_RESET_TIMEOUT = 24 * 60 * 60
 LOGIN_URL = "portal:login"
 LOGIN_REDIRECT_URL = "portal:index"
 SESSION_ENGINE = "access.sessions"

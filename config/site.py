@@ -1,12 +1,14 @@
 """The portal: a subclass of Django's admin site at "/", with the pages of the work beside the admin's."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.contrib.auth.views import PasswordChangeView
+from django.urls import include, path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from access import admin as access_admin
 from access import models as access
-from access.views import board, contracts, emails, emergencies, grants, inquiries, requests
+from access.forms import OwnPasswordForm, SignInForm
+from access.views import board, contracts, emails, emergencies, grants, inquiries, passwords, requests
 from audit import errand_views, review_views, seal_views, subject_views, timeline_views
 from audit import views as audit_views
 from config import home
@@ -22,6 +24,7 @@ class Portal(admin.AdminSite):
     index_title = _("Home")
     site_url = None
     enable_nav_sidebar = False
+    login_form = SignInForm
 
     def __init__(self, name="portal"):
         super().__init__(name)
@@ -42,10 +45,19 @@ class Portal(admin.AdminSite):
     def index(self, request, extra_context=None):
         return home.home(request)
 
+    def password_change(self, request, extra_context=None):
+        page = PasswordChangeView.as_view(
+            form_class=OwnPasswordForm,
+            success_url=reverse("portal:password_change_done"),
+            extra_context=self.each_context(request),
+        )
+        return page(request)
+
     def get_urls(self):
         pages = [
             path("", self.index, name="index"),
             path("login/", self.login, name="login"),
+            path("login/code/", passwords.choose_password, name="choose_password"),
             path("logout/", self.logout, name="logout"),
             path("password/", self.password_change, name="password_change"),
             path("password/done/", self.password_change_done, name="password_change_done"),

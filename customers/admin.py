@@ -1,16 +1,17 @@
 """Admin classes of organisations and areas. Customers have none: they are read by one path alone."""
 
-from config.model_admin import PortalModelAdmin
+from config.model_admin import NamedModelAdmin
 from customers.models import Organization
 
 
-class OrganizationAdmin(PortalModelAdmin):
-    list_display = ["name", "name_en", "kind"]
+class OrganizationAdmin(NamedModelAdmin):
+    list_display = ["code", "name", "name_en", "kind"]
     list_filter = ["kind"]
-    fields = ["name", "name_en", "kind"]
+    list_display_links = ["name"]
+    fields = ["code", "name", "name_en", "kind"]
 
     def get_readonly_fields(self, request, obj=None):
-        return ["kind"] if obj else []
+        return (["kind", "code"] if obj.code else ["kind"]) if obj else []
 
     def formfield_for_choice_field(self, db_field, request, **kwargs):
         """There is one network operator, made at the start: no page makes another, with staff of its own."""
@@ -19,7 +20,7 @@ class OrganizationAdmin(PortalModelAdmin):
         return super().formfield_for_choice_field(db_field, request, **kwargs)
 
 
-class ServiceAreaAdmin(PortalModelAdmin):
+class ServiceAreaAdmin(NamedModelAdmin):
     made_here = False
     list_display = ["code", "name", "name_kana", "name_en", "prefecture", "is_training"]
     list_filter = ["prefecture"]

@@ -31,7 +31,7 @@ COLUMNS = {
     "address": ("供給地点住所", "address"),
     "phone": ("連絡先電話番号", "phone"),
     "voltage": ("供給電圧", "voltage"),
-    "retailer": ("契約先小売電気事業者名", "retailer"),
+    "retailer_code": ("契約先小売電気事業者コード", "retailer_code"),
     "menu_category": ("規制・自由", "menu_category"),
     "service_menu": ("接続送電サービスメニュー", "service_menu"),
     "contracted_capacity_kva": ("契約容量", "contracted_capacity_kva"),
@@ -44,7 +44,11 @@ COLUMNS = {
 USAGE = re.compile(r"(?:使用電力量|usage)\s*([0-9]{4})-([0-9]{2})")
 USAGE_BEGINS = ("使用電力量", "usage")
 
-LABELS: dict[str, str | Promise] = {**FIELD_LABELS, "area_code": gettext_lazy("Area code")}
+LABELS: dict[str, str | Promise] = {
+    **FIELD_LABELS,
+    "area_code": gettext_lazy("Area code"),
+    "retailer_code": gettext_lazy("Retailer code"),
+}
 CHUNK = 1 << 20
 
 

@@ -76,7 +76,7 @@ class BadRow:
 
 @dataclass(frozen=True)
 class Books:
-    """What a row may name: areas as (id, name) by code, codes of training areas, retailers' ids by name."""
+    """What a row may name: areas as (id, name) by code, codes of training areas, retailers' ids by code."""
 
     areas: dict[str, tuple[int, str]]
     training: frozenset[str]
@@ -105,7 +105,7 @@ class Judge:
             "phone": _phone,
             "voltage": _known(VOLTAGES, "voltage"),
             "menu_category": _known(MENU_CATEGORIES, "menu_category"),
-            "retailer": _known(self.books.retailers, "retailer"),
+            "retailer_code": _known(self.books.retailers, "retailer_code"),
             "power_factor_percent": _percentage,
             "fit_started_on": _date,
         }
@@ -191,7 +191,7 @@ def _unknown(field: str) -> str:
     return {
         "voltage": _("This is no supply voltage: low, high or extra_high, or the word for it."),
         "menu_category": _("This is neither regulated nor free."),
-        "retailer": _("No retailer has this name."),
+        "retailer_code": _("No retailer has this code."),
     }[field]
 
 

@@ -3,6 +3,9 @@
 All of it is one transaction: after a crash, or with a bad row, everything is as it was. Nothing is ever
 deleted, and the same file a second time changes nothing. The history keeps one entry with the file's
 hash and the counts, and no customer's item.
+
+Whoever imports sees no customer, and learns of none: what is counted is the file's rows, put in or bad.
+How many were new, changed or as they were would say of a guessed row whether it is true.
 """
 
 from collections.abc import Callable
@@ -51,18 +54,14 @@ JOIN customers_servicearea a ON a.id = c.area_id WHERE a.is_training ORDER BY s.
 
 #: Only what is new or different is touched: ON CONFLICT alone would lock, and so write, every other row too.
 UPSERT = f"""
-WITH put AS (
-  INSERT INTO {CUSTOMERS} (supply_point_number, {", ".join(CHANGING)})
-  SELECT s.supply_point_number, {", ".join(f"s.{column}" for column in CHANGING)}
-  FROM staged s LEFT JOIN {CUSTOMERS} c USING (supply_point_number)
-  WHERE c.id IS NULL
-    OR ({", ".join(f"c.{column}" for column in CHANGING)})
-      IS DISTINCT FROM ({", ".join(f"s.{column}" for column in CHANGING)})
-  ON CONFLICT (supply_point_number)
-  DO UPDATE SET {", ".join(f"{column} = excluded.{column}" for column in CHANGING)}
-  RETURNING xmax = 0 AS is_new
-)
-SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM put
+INSERT INTO {CUSTOMERS} (supply_point_number, {", ".join(CHANGING)})
+SELECT s.supply_point_number, {", ".join(f"s.{column}" for column in CHANGING)}
+FROM staged s LEFT JOIN {CUSTOMERS} c USING (supply_point_number)
+WHERE c.id IS NULL
+  OR ({", ".join(f"c.{column}" for column in CHANGING)})
+    IS DISTINCT FROM ({", ".join(f"s.{column}" for column in CHANGING)})
+ON CONFLICT (supply_point_number)
+DO UPDATE SET {", ".join(f"{column} = excluded.{column}" for column in CHANGING)}
 """
 
 UPSERT_USAGE = f"""
@@ -81,19 +80,17 @@ ON CONFLICT (customer_id, month) DO UPDATE SET kwh = excluded.kwh
 
 @dataclass
 class Imported:
-    """What came of a file: counts of its rows, of customers created and changed, of months put in."""
+    """What came of a file: its hash, and counts of its rows. Nothing of what was there before."""
 
     sha256: str = ""
     rows: int = 0
     skipped: int = 0
-    created: int = 0
-    changed: int = 0
-    usage: int = 0
     is_done: bool = False
 
     @property
-    def unchanged(self) -> int:
-        return self.rows - self.skipped - self.created - self.changed
+    def stored(self) -> int:
+        """Rows that the portal now holds as the file says."""
+        return self.rows - self.skipped if self.is_done else 0
 
 
 @dataclass
@@ -156,7 +153,7 @@ def load(
         _check_against_what_is_there(cursor, reports)
         done.skipped, done.is_done = len(reports.rows), skip_bad or not reports.rows
         if done.is_done:
-            _put_in(cursor, billing, done)
+            _put_in(cursor, billing)
             _write_down(by, name, done)
         cursor.execute("DROP TABLE staged")
     return done
@@ -200,10 +197,11 @@ def _books() -> Books:
     """The areas and retailers that rows may name."""
     areas = list(ServiceArea.objects.all())
     kinds = (Organization.Kind.AFFILIATE_RETAILER, Organization.Kind.RETAILER)
+    retailers = Organization.objects.filter(kind__in=kinds).values_list("code", "pk")
     return Books(
         areas={area.code: (area.pk, area.name) for area in areas if not area.is_training},
         training=frozenset(area.code for area in areas if area.is_training),
-        retailers=dict(Organization.objects.filter(kind__in=kinds).values_list("name", "pk")),
+        retailers={code: pk for code, pk in retailers if code},
     )
 
 
@@ -221,15 +219,13 @@ def _check_against_what_is_there(cursor, reports: _Reports) -> None:
         cursor.execute("DELETE FROM staged WHERE row = ANY(%s)", [list(reports.rows)])
 
 
-def _put_in(cursor, billing: BillingFile, done: Imported) -> None:
+def _put_in(cursor, billing: BillingFile) -> None:
     # Where there is no customer yet, there is nobody to look up meanwhile
     is_first = not Customer.objects.exists()
     with indexes.built_afterwards() if is_first else nullcontext():
         cursor.execute(UPSERT)
-        done.created, done.changed = cursor.fetchone()
         if billing.months:
             cursor.execute(UPSERT_USAGE, [list(billing.months)])
-            done.usage = cursor.rowcount
     if is_first:
         cursor.execute(f"ANALYZE {CUSTOMERS}, {USAGE}")
 
@@ -244,10 +240,6 @@ def _write_down(by: Person, name: str, done: Imported) -> None:
             "file": name.replace("\0", "�")[:255],
             "sha256": done.sha256,
             "rows": done.rows,
-            "created": done.created,
-            "changed": done.changed,
-            "unchanged": done.unchanged,
             "skipped": done.skipped,
-            "usage": done.usage,
         },
     )

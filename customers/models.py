@@ -1,6 +1,7 @@
 """What the network operator keeps: organisations, service areas, customers, usage. Facts, no rules."""
 
 from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Func, Q
 from django.utils.translation import get_language, pgettext_lazy
@@ -10,7 +11,10 @@ from customers.one_line import OneLineField
 
 
 class Organization(models.Model):
-    """A company (事業者). Its kind never changes: the database refuses it (migration 0002)."""
+    """A company (事業者). Its kind never changes, nor its code once it has one: triggers refuse it.
+
+    A retailer is known by its code: the billing side's file names retailers by it. A name is for people.
+    """
 
     class Kind(models.TextChoices):
         NETWORK_OPERATOR = "network_operator", _("Network operator")
@@ -19,6 +23,15 @@ class Organization(models.Model):
 
     name = OneLineField(_("name"), max_length=100, unique=True)
     name_en = OneLineField(_("name in English"), max_length=100, blank=True)
+    code = OneLineField(
+        _("retailer code"),
+        max_length=10,
+        unique=True,
+        null=True,
+        blank=True,
+        validators=[RegexValidator(r"\A[A-Z0-9]{1,10}\Z", _("A code has capital letters and digits alone."))],
+        help_text=_("By which the billing side's file names a retailer. Once given it stays."),
+    )
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
 
     class Meta:
@@ -28,7 +41,11 @@ class Organization(models.Model):
             models.CheckConstraint(
                 name="organization_kind_known",
                 condition=Q(kind__in=["network_operator", "affiliate_retailer", "retailer"]),
-            )
+            ),
+            models.CheckConstraint(
+                name="retailer_code_is_capitals_and_digits",
+                condition=Q(code__isnull=True) | Q(code__regex=r"^[A-Z0-9]{1,10}$"),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -74,7 +91,12 @@ class ServiceArea(models.Model):
         ]
 
     def __str__(self) -> str:
-        return in_language(self.name, self.name_en)
+        return f"{self.code} {in_language(self.name, self.name_en)}"
+
+    @property
+    def written(self) -> str:
+        """How the history names the area: its code decides, its name is for the reader."""
+        return f"{self.code} {self.name}"
 
 
 class LastDigits(Func):

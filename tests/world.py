@@ -40,6 +40,7 @@ HANAKO_VALUES: dict[str, Any] = {
     "generator_output_kw": Decimal("5.9"),
 }
 OTHER_RETAILER = "瀬戸内みらい電力株式会社"
+AFFILIATE_CODE, OTHER_CODE = "Z9001", "Z9002"
 USAGE_KWH = 7341
 
 
@@ -133,12 +134,14 @@ def build(contractors: int = 2) -> World:
 
 
 def _organizations(world: World) -> None:
-    for key, name, english, kind in (
-        ("operator", "四国地方送配電株式会社", "Shikoku Area Grid", "network_operator"),
-        ("affiliate", "四国地方電力株式会社", "Shikoku Area Power", "affiliate_retailer"),
-        ("other", OTHER_RETAILER, "Setouchi Mirai Energy", "retailer"),
+    for key, code, name, english, kind in (
+        ("operator", None, "四国地方送配電株式会社", "Shikoku Area Grid", "network_operator"),
+        ("affiliate", AFFILIATE_CODE, "四国地方電力株式会社", "Shikoku Area Power", "affiliate_retailer"),
+        ("other", OTHER_CODE, OTHER_RETAILER, "Setouchi Mirai Energy", "retailer"),
     ):
-        world.organizations[key] = Organization.objects.create(name=name, name_en=english, kind=kind)
+        world.organizations[key] = Organization.objects.create(
+            code=code, name=name, name_en=english, kind=kind
+        )
 
 
 def _areas(world: World) -> None:

@@ -17,10 +17,10 @@ from access.models.permissions import (
     Unreconciled,
 )
 from access.models.requests import Request
-from access.people import Office, Person, Role, Session
+from access.people import Office, Person, Role, Session, Username
 
 __all__ = [
     "AreaGroupPermission", "AreaUserPermission", "ContractGroupPermission", "ContractUserPermission",
     "DelegationContract", "Emergency", "Grant", "Heartbeat", "Inquiry", "Notice", "Office", "Person",
-    "Reconciliation", "Request", "Role", "RosterEntry", "Session", "Unreconciled",
+    "Reconciliation", "Request", "Role", "RosterEntry", "Session", "Unreconciled", "Username",
 ]  # fmt: skip

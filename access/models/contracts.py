@@ -51,7 +51,7 @@ class DelegationContract(models.Model):
         verbose_name=_("delegated items"),
     )
     max_grant_hours = models.PositiveSmallIntegerField(
-        _("ceiling on a grant (hours)"), default=24, validators=[MinValueValidator(1)]
+        _("ceiling on a grant (hours)"), default=24, validators=[MinValueValidator(1), MaxValueValidator(72)]
     )
     training_valid_days = models.PositiveSmallIntegerField(
         _("training is valid for (days)"),

@@ -40,6 +40,7 @@ class Request(models.Model):
         HELP = "help", _("Access asked for by a contractor")
         ACCOUNT = "account", _("Change of an account")
         RIGHT = "right", _("Right on an object")
+        NAME = "name", _("Change of a name")
 
     class Answer(models.TextChoices):
         AGREED = "agreed", _("Agreed")

@@ -25,6 +25,7 @@ from access.policy.reviewing import (
     check_may_review_person,
     contracts_to_review,
     emergencies_to_review,
+    people_of_other_auditors,
     reviews_every_contract,
 )
 from access.policy.supervising import (
@@ -45,7 +46,7 @@ from access.policy.supervising import (
     may_act,
     may_answer,
 )
-from access.policy.work import check_may, check_page, may, may_open
+from access.policy.work import check_may, check_page, has_to_change_password_first, may, may_open
 from customers.disclosure import Audience
 
 __all__ = [
@@ -56,6 +57,6 @@ __all__ = [
     "check_may_answer", "check_may_export_history", "check_may_grant_under", "check_may_review",
     "check_may_review_emergency", "check_may_review_person", "check_page", "check_second_person",
     "check_still_live", "contracts_to_grant_under", "contracts_to_review", "emergencies_to_decide_on",
-    "emergencies_to_review", "holds_contract", "live_emergencies_of", "may", "may_act", "may_answer",
-    "may_open", "reviews_every_contract",
+    "emergencies_to_review", "has_to_change_password_first", "holds_contract", "live_emergencies_of", "may",
+    "may_act", "may_answer", "may_open", "people_of_other_auditors", "reviews_every_contract",
 ]  # fmt: skip

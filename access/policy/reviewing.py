@@ -4,7 +4,7 @@ from django.db.models import Exists, OuterRef
 from guardian.shortcuts import get_objects_for_user
 
 from access.errors import Denied
-from access.models import DelegationContract, Emergency
+from access.models import DelegationContract, Emergency, RosterEntry
 from access.people import Person
 from access.policy.work import check_may
 
@@ -38,9 +38,15 @@ def check_may_review_emergency(person: Person, emergency: Emergency) -> None:
 
 def check_may_review_person(person: Person, of: Person) -> None:
     """Raises Denied unless the auditor reviews a contract whose roster has or had the person, or none had."""
-    contracts = DelegationContract.objects.filter(roster__person=of)
-    if contracts.exists() and not contracts_to_review(person).filter(pk__in=contracts).exists():
+    if people_of_other_auditors(person).filter(pk=of.pk).exists():
         raise Denied("history_not_yours")
+
+
+def people_of_other_auditors(person: Person):
+    """Whoever is or was on a roster, but on none of a contract that the auditor reviews."""
+    rosters = RosterEntry.objects.order_by()
+    theirs = rosters.filter(contract__in=contracts_to_review(person))
+    return Person.objects.filter(pk__in=rosters.values("person")).exclude(pk__in=theirs.values("person"))
 
 
 def reviews_every_contract(person: Person) -> bool:

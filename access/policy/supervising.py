@@ -61,6 +61,7 @@ ASKING = {
     Request.Kind.HELP: "access.ask_for_grant",
     Request.Kind.ACCOUNT: "access.change_person",
     Request.Kind.RIGHT: "access.keep_object_rights",
+    Request.Kind.NAME: "access.keep_object_rights",
 }
 #: Kinds that supervisors answer, to the act that whoever asked for it does; administrators answer the others.
 OF_SUPERVISORS = {

@@ -3,7 +3,7 @@
 from typing import Any
 
 from access.errors import Denied
-from access.pages import ANYBODY, PAGES, SIGNED_IN
+from access.pages import ANYBODY, BEFORE_THE_PASSWORD, PAGES, SIGNED_IN
 
 
 def check_page(person: Any, view_name: str) -> None:
@@ -19,6 +19,11 @@ def check_page(person: Any, view_name: str) -> None:
         return
     if not may(person, needed):
         raise Denied("role")
+
+
+def has_to_change_password_first(person: Any, view_name: str) -> bool:
+    """Whether the person may open the page only with a password that nobody else knows."""
+    return person.is_authenticated and person.must_change_password and view_name not in BEFORE_THE_PASSWORD
 
 
 def may_open(person: Any, view_name: str) -> bool:

@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from access import accounts, answering, dual_control, granting, notices, policy, terms
+from access import accounts, answering, dual_control, granting, naming, notices, policy, terms
 from access.errors import Unfit
 from access.forms import HelpForm
 from access.models import Emergency, Grant, Request, RosterEntry
@@ -41,6 +41,8 @@ def requests(request: HttpRequest) -> HttpResponse:
 def facts_of(one: Request) -> list[tuple[str, Any]]:
     """All that an agreement opens, in words: each with what it is called; a list where there are several."""
     asked = one.detail
+    if one.kind == Request.Kind.NAME:
+        return [(_("What"), naming.described(one))]
     if one.kind in answering.OF_ADMINISTRATORS:
         return [(_("What"), accounts.described(one))]
     if one.kind == Request.Kind.TERMS:
@@ -65,7 +67,7 @@ def facts_of(one: Request) -> list[tuple[str, Any]]:
 def _areas_and_items(asked: dict) -> list[tuple[str, Any]]:
     areas = ServiceArea.objects.filter(code__in=asked.get("areas", []))
     items = [item.label for item in TABLE if item.code in asked.get("items", [])]
-    return [(_("Areas"), [f"{area} ({area.code})" for area in areas]), (_("Items"), items)]
+    return [(_("Areas"), [str(area) for area in areas]), (_("Items"), items)]
 
 
 def _revoked_of(one: Request) -> list[Grant]:

@@ -2,6 +2,7 @@
 
 from audit.models.entries import LogEntry, LogEntryQuerySet, Mark
 from audit.models.errands import Errand, Piece
+from audit.models.repeats import Repeat
 from audit.models.reviews import Review, ReviewedEntry
 from audit.models.seals import Head, Node, Seal, SealedEntry, Unsealed
 
@@ -13,6 +14,7 @@ __all__ = [
     "Mark",
     "Node",
     "Piece",
+    "Repeat",
     "Review",
     "ReviewedEntry",
     "Seal",

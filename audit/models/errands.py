@@ -35,6 +35,11 @@ class Errand(models.Model):
         ordering = ["-pk"]
         constraints = [
             models.CheckConstraint(name="errand_kind_known", condition=Q(kind__in=["verify", "export"])),
+            models.UniqueConstraint(
+                name="one_verification_at_a_time",
+                fields=["asked_by"],
+                condition=Q(kind="verify", finished_at__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:

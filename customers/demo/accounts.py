@@ -30,12 +30,13 @@ DEPARTMENTS = {"contractor": "お客さまセンター"}
 JST = ZoneInfo("Asia/Tokyo")
 
 # fmt: off
+#: By key: the code (made up, as all of it), the name, the English name, the kind.
 ORGANIZATIONS = {
-    "operator":  ("四国地方送配電株式会社",     "Shikoku Area Grid",         "network_operator"),
-    "affiliate": ("四国地方電力株式会社",       "Shikoku Area Power",        "affiliate_retailer"),
-    "setouchi":  ("瀬戸内みらい電力株式会社",   "Setouchi Mirai Energy",     "retailer"),
-    "kuroshio":  ("黒潮みなみ電力株式会社",     "Kuroshio Minami Power",     "retailer"),
-    "ishizuchi": ("石鎚こだま電気株式会社",     "Ishizuchi Kodama Electric", "retailer"),
+    "operator":  (None,    "四国地方送配電株式会社",     "Shikoku Area Grid",         "network_operator"),
+    "affiliate": ("Z9001", "四国地方電力株式会社",       "Shikoku Area Power",        "affiliate_retailer"),
+    "setouchi":  ("Z9002", "瀬戸内みらい電力株式会社",   "Setouchi Mirai Energy",     "retailer"),
+    "kuroshio":  ("Z9003", "黒潮みなみ電力株式会社",     "Kuroshio Minami Power",     "retailer"),
+    "ishizuchi": ("Z9004", "石鎚こだま電気株式会社",     "Ishizuchi Kodama Electric", "retailer"),
 }
 #: By prefecture: the code that its municipalities begin with, the office and its English name.
 OFFICES = {
@@ -73,8 +74,8 @@ class Accounts:
 def create(municipalities: Iterable[Municipality]) -> Accounts:
     """Creates everything but the customers, with offices for areas in `municipalities`."""
     organizations = {
-        key: Organization.objects.create(name=name, name_en=english, kind=kind)
-        for key, (name, english, kind) in ORGANIZATIONS.items()
+        key: Organization.objects.create(code=code, name=name, name_en=english, kind=kind)
+        for key, (code, name, english, kind) in ORGANIZATIONS.items()
     }
     areas = [_area(municipality) for municipality in (*municipalities, *training.AREAS)]
     offices = {prefecture: _office(prefecture, areas) for prefecture in PREFECTURES}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Max
 from django.test import Client
 from django.urls import reverse
@@ -17,8 +17,8 @@ from access.errors import AlreadyDone, Denied
 from access.models import DelegationContract, Emergency, Grant, Inquiry, Notice, Person, Request, RosterEntry
 from access.reconcile import reconcile
 from access.revoking import revoke
-from audit import months, review
-from audit.models import LogEntry, Review, ReviewedEntry
+from audit import errands, months, recording, repeats, review
+from audit.models import Errand, LogEntry, Repeat, Review, ReviewedEntry
 from audit.review import open_what_is_due
 from customers import reading
 from customers.models import Customer
@@ -376,3 +376,39 @@ def test_while_the_mail_server_is_waited_for_every_row_is_free_and_nobody_else_s
         server.answers[world.auditor.email] = answer_late
         assert at_once(emails.send, change_every_row_meanwhile) == [len(world.people), 0]
         assert set(server.received.values()) == {1}
+
+
+def test_refusals_are_all_counted_and_written_once(world):
+    """The first is an entry, the others are counted, and workers that sweep at once write one entry of them."""
+
+    def refuse() -> None:
+        for number in range(10):
+            recording.denial(
+                world.contractor, "role", path=f"/history/{number}/", page="portal:history_entry"
+            )
+
+    at_once(*[refuse] * 8)
+    assert LogEntry.objects.denials().count() == 1
+    assert Repeat.objects.get().count == 79
+    Repeat.objects.update(since=database_now() - timedelta(minutes=2))
+    at_once(*[repeats.write_down] * 4)
+    (entry,) = LogEntry.objects.filter(event="denied.repeated")
+    assert entry.additional_data["count"] == 79
+    assert not Repeat.objects.exists()
+
+
+def test_two_who_ask_for_a_verification_at_once_are_given_the_same(world):
+    asked = at_once(*[lambda: errands.ask(Errand.Kind.VERIFY, world.auditor, {}).pk] * 4)
+    assert len(set(asked)) == 1
+
+
+def test_two_who_want_one_username_are_not_both_given_it(world):
+    def take(person: Person) -> bool:
+        try:
+            Person.objects.filter(pk=person.pk).update(username="wanted")
+        except IntegrityError:
+            return False
+        return True
+
+    done = at_once(lambda: take(world.operator), lambda: take(world.contractor))
+    assert sorted(done) == [False, True]

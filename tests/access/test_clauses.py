@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.db.models import Q
 
-from access import accounts, answering, clock, inquiries, lifecycle, policy, rosters
+from access import accounts, answering, clock, inquiries, lifecycle, notices, policy, requests, rosters
 from access.errors import AlreadyDone, Unfit
 from access.models import (
     AreaUserPermission,
@@ -147,15 +147,20 @@ class TestRequests:
         assert not policy.asker_still_may(Request.objects.get(pk=asked.pk))
 
     @pytest.mark.parametrize("agree", [True, False])
-    def test_a_password_asked_for_is_told_and_not_kept(self, world, agree):
-        asked = accounts.set_password(world.administrator, world.operator, "!hash")
-        told = Notice.objects.get(person=world.operator, kind="password")
-        assert told.words == {"by": world.administrator.name}
+    def test_a_code_asked_for_is_told_and_sent_once_two_agree(self, world, agree):
+        asked = accounts.send_code(world.administrator, world.operator)
+        told = Notice.objects.get(person=world.operator, kind="account_asked")
+        assert told.words["by"] == str(world.administrator)
         answering.answer(world.administrator02, asked.pk, agree=agree)
-        asked.refresh_from_db()
-        assert asked.detail == {}
-        world.operator.refresh_from_db()
-        assert (world.operator.password == "!hash") is agree
+        assert Notice.objects.filter(person=world.operator, kind=notices.CODE).exists() is agree
+
+    def test_a_password_that_an_older_portal_kept_in_a_request_is_never_set(self, world):
+        asked = requests.ask(
+            world.administrator, Request.Kind.ACCOUNT, about="old", lapses_at=clock.database_now() + timedelta(1),
+            subject=world.operator, detail={"password": "!known"},
+        )  # fmt: skip
+        answering.answer(world.administrator02, asked.pk, agree=True)
+        assert Person.objects.get(pk=world.operator.pk).password == world.operator.password
 
     def test_two_administrators_stay(self, world, client_of):
         before = Person.objects.get(pk=world.administrator02.pk)

@@ -66,6 +66,15 @@ def forged(**columns) -> str:
     )
 
 
+def area(**columns) -> str:
+    """Another area like 高松市, with these columns otherwise."""
+    other = json.dumps({"id": 9, "code": "37999"} | columns)
+    return (
+        f"INSERT INTO customers_servicearea SELECT (jsonb_populate_record(a, '{other}')).* "
+        "FROM customers_servicearea a WHERE code = '37201'"
+    )
+
+
 #: Check and unique constraints, and what triggers say they are: name to the statement that breaks it.
 # fmt: off
 BROKEN_BY = {
@@ -158,12 +167,18 @@ BROKEN_BY = {
     "mark_is_known":                        judged(mark="'good'", marked_at="now()", marked_by_id="1"),
     "mark_is_whole":                        judged(mark="'justified'"),
     "mark_has_its_note":                    judged(mark="'ask'", marked_at="now()", marked_by_id="1"),
+    # people
+    "username_is_plain":                    f"UPDATE {PERSON} SET username = 'аuditor' WHERE {CONTRACTOR}",
+    "username_is_nobody_elses":             f"UPDATE {PERSON} SET username = 'Auditor' WHERE {CONTRACTOR}",
+    "usernames_stay":                       "DELETE FROM access_username",
     # inquiries
     "inquiry_outcome_known":                "UPDATE access_inquiry SET outcome = 'forgotten'",
     "inquiry_closes_after_it_is_taken":     "UPDATE access_inquiry SET closed_at = taken_at - interval '1 second'",
     # customers
-    "training_areas_are_no_places":         "UPDATE customers_servicearea SET is_training = true WHERE code = '37201'",
-    "area_code_is_jis_x_0402":              "UPDATE customers_servicearea SET code = '3720a' WHERE code = '37201'",
+    "training_areas_are_no_places":         area(is_training=True),
+    "area_code_is_jis_x_0402":              area(code="3720a"),
+    "codes_stay":                           "UPDATE customers_servicearea SET code = '37999' WHERE code = '37201'",
+    "retailer_code_is_capitals_and_digits": "UPDATE customers_organization SET code = 'a-1' WHERE code IS NULL",
     "supply_point_number_is_22_digits":     f"UPDATE customers_customer SET supply_point_number = '{HANAKO[1:]}' WHERE supply_point_number = '{HANAKO}'",
     "customer_voltage_known":               "UPDATE customers_customer SET voltage = 'none'",
     "customer_menu_category_known":         "UPDATE customers_customer SET menu_category = 'none'",
@@ -210,6 +225,9 @@ OTHERS = {
     "emergency_stays_bounded",
     "areas_fit_emergency",
     "duties_stay_separate",
+    "codes_stay",
+    "username_is_nobody_elses",
+    "usernames_stay",
     "answered_stays_answered",
     "leaving_leaves_the_roster",
     "mark_unreconciled",

@@ -15,6 +15,7 @@ from access import (
     emails,
     granting,
     lifecycle,
+    notices,
     policy,
     requests,
     revoking,
@@ -324,8 +325,7 @@ class TestSeparateDuties:
             "/registers/person/add/",
             {
                 "username": "friend", "name": "友人", "organization": world.operator.organization_id,
-                "role": "operator", "office": world.operator.office_id, "usable_password": "true",
-                "password1": "correct horse battery", "password2": "correct horse battery",
+                "role": "operator", "office": world.operator.office_id, "email": "friend@example.jp",
             },
         )  # fmt: skip
         friend = Person.objects.get(username="friend")
@@ -386,11 +386,14 @@ class TestSeparateDuties:
         assert area.pk not in policy.basis_for_lookup(world.operator).scopes[0].areas
         assert LogEntry.objects.filter(event__startswith="right.").count() == 2
 
-    def test_a_password_set_by_an_administrator_waits(self, world, client_of):
-        path = f"/registers/person/{world.operator.pk}/password/"
-        words = {"new_password1": "correct horse battery", "new_password2": "correct horse battery"}
-        client_of(world.administrator).post(path, words)
-        assert not Person.objects.get(pk=world.operator.pk).check_password("correct horse battery")
+    def test_a_code_for_a_password_waits(self, world, client_of):
+        before = world.operator.password
+        client_of(world.administrator).post(f"/registers/person/{world.operator.pk}/password/")
+        (asked,) = Request.objects.waiting()
+        assert not world.operator.notices.filter(kind=notices.CODE).exists()
+        answering.answer(world.administrator02, asked.pk, agree=True)
+        assert world.operator.notices.filter(kind=notices.CODE).exists()
+        assert Person.objects.get(pk=world.operator.pk).password == before, "until the person chooses another"
 
     def test_supervisors_and_administrators_answer_their_own_queues_alone(self, world):
         world.ask_under_dual_control()

@@ -51,7 +51,7 @@ def test_declaring_is_in_the_history_with_one_entry_for_each_grant(world):
     assert [entry.event for entry in story] == ["emergency.declared", "grant.given", "grant.given"]
     assert {entry.actor for entry in story} == {world.supervisor}
     assert len({entry.cid for entry in story}) == 1
-    assert story[0].additional_data["areas"] == ["高松市", "丸亀市"]
+    assert story[0].additional_data["areas"] == ["37201 高松市", "37202 丸亀市"]
 
 
 def test_a_declaration_that_fails_leaves_nothing(world):

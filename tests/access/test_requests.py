@@ -182,7 +182,7 @@ class TestARequestOpensWhatItSays:
         client.cookies["portal_language"] = "ja"
         page = client.get("/requests/").content.decode()
         for said in (
-            "高松市 (37201)", "丸亀市 (37202)", str(world.contractor), str(world.contractor02),
+            "37201 高松市", "37202 丸亀市", str(world.contractor), str(world.contractor02),
             "供給地点特定番号", "供給電圧", "24",
         ):  # fmt: skip
             assert said in page, said

@@ -321,6 +321,17 @@ def signature_spelt_otherwise(file, key):
     file["signature"] = f"!{file['signature']}"
 
 
+def signature_with_stray_bits(file, key):
+    """The last letter before the padding has four bits that decoding drops: the bytes stay the same."""
+    kept, last = file["signature"][:-3], file["signature"][-3]
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    file["signature"] = f"{kept}{letters[letters.index(last) + 1]}=="
+
+
+def signature_with_a_line_break(file, key):
+    file["signature"] += "\n"
+
+
 def entry_is_a_number(file, key):
     file["entries"][0]["entry"] = 5
 
@@ -382,7 +393,8 @@ def another_format(file, key):
         signed_for_another_purpose, head_of_another_history, only_the_older_head_is_of_another_history,
         root_changed, entry_changed, entry_spelt_otherwise, position_moved, position_far_out,
         number_is_true_and_signed, number_is_a_fraction_and_signed, start_after_the_end_and_signed,
-        older_head_is_the_newer_one, signature_spelt_otherwise, entry_is_a_number, entry_is_no_json, path_truncated, path_swapped, path_too_long, path_of_half_digests,
+        older_head_is_the_newer_one, signature_spelt_otherwise, signature_with_stray_bits,
+        signature_with_a_line_break, entry_is_a_number, entry_is_no_json, path_truncated, path_swapped, path_too_long, path_of_half_digests,
         size_doubled_and_signed, older_root_changed_and_signed, an_entry_twice, another_format,
         an_older_head_twice, nothing_but_a_head, path_in_capitals,
     ],
@@ -435,12 +447,15 @@ def test_the_program_needs_neither_django_nor_a_database(file_of, key, tmp_path)
         "".join(json.dumps({k: h[k] for k in ("head", "signature")}) + "\n" for h in heads)
     )
 
-    def run(file: dict, *more: str) -> subprocess.CompletedProcess:
-        (tmp_path / "file.json").write_text(json.dumps(file), encoding="utf-8")
+    def check(*more: str) -> subprocess.CompletedProcess:
         return subprocess.run(
             [sys.executable, "-I", "proof.py", "file.json", "--key", "key.pem", *more],
             cwd=tmp_path, env={"PATH": ""}, capture_output=True, text=True,
         )  # fmt: skip
+
+    def run(file: dict, *more: str) -> subprocess.CompletedProcess:
+        (tmp_path / "file.json").write_text(json.dumps(file), encoding="utf-8")
+        return check(*more)
 
     good = run(file_of, "--heads", "heads.jsonl", "--show")
     assert (good.returncode, good.stderr) == (0, "")
@@ -458,6 +473,11 @@ def test_the_program_needs_neither_django_nor_a_database(file_of, key, tmp_path)
     assert run(file_of, "--heads", "heads.jsonl").returncode == 0, (
         "a line that a crash broke off spoils no proof"
     )
+    for name in ("file.json", "heads.jsonl", "key.pem"):
+        path = tmp_path / name
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    marked = check("--heads", "heads.jsonl")
+    assert (marked.returncode, marked.stderr) == (0, ""), "a byte order mark is no part of what was proven"
     (tmp_path / "heads.jsonl").write_text(json.dumps({k: file_of[k] for k in ("head", "signature")}))
     assert run(file_of, "--heads", "heads.jsonl").returncode == 1, "the older head was never published"
     bad = run(file_of | {"signature": ""})

@@ -9,12 +9,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db.models import CharField, Value
+from django.db.models.functions import Cast, Concat
 
 from access import accounts, inquiries, lifecycle
-from access.models import DelegationContract, Emergency, Inquiry, RosterEntry
+from access.models import DelegationContract, Emergency, Inquiry, Office, Person, RosterEntry
 from audit import errands, exporting, review, sealing
 from audit.models import Errand, LogEntry, Review
 from customers import keys, reading
+from customers.models import Organization, ServiceArea
 from tests.world import HANAKO, JIRO
 
 pytestmark = pytest.mark.journey
@@ -114,8 +117,19 @@ def addresses(portal) -> dict[str, list[str]]:
     }
 
 
+def give_long_names() -> None:
+    """Everybody and everything is called by as many letters as there may be, without a space to break at."""
+    Person.objects.exclude(role="system").update(name="W" * 150, department="W" * 100)
+    Organization.objects.update(name=Concat(Value("W" * 90), Cast("pk", CharField())), name_en="W" * 100)
+    Office.objects.update(name_en="W" * 100)
+    ServiceArea.objects.update(name_en="W" * 100)
+    DelegationContract.objects.update(title="W" * 100)
+
+
 @pytest.mark.parametrize(("width", "language", "scheme"), [(390, "en", "dark"), (1440, "ja", "light")])
 def test_every_page_fits_and_obeys_its_policy(addresses, visit, width, language, scheme):
+    if width == 390:
+        give_long_names()
     for role, paths in addresses.items():
         page = visit(role, width=width, language=language, color_scheme=scheme)
         for path in paths:
@@ -126,6 +140,27 @@ def test_every_page_fits_and_obeys_its_policy(addresses, visit, width, language,
                 "document.documentElement.scrollWidth - document.documentElement.clientWidth"
             )
             assert wider <= 0, f"{path} is {wider} px wider than a window of {width}"
+
+
+def test_where_the_system_chooses_the_colours_every_mark_of_the_key_is_seen_and_so_is_the_current_tab(
+    addresses, visit
+):
+    page = visit("auditor", forced_colors="active")
+    page.goto("/history/timeline/?zoom=day")
+    seen = page.evaluate(
+        """() => [...document.querySelectorAll(".swatch")].map(one => {
+          const style = getComputedStyle(one);
+          return [style.backgroundColor, parseFloat(style.borderWidth)];
+        })"""
+    )
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert len(seen) == 4
+    assert all(border or background != paper for background, border in seen), seen
+    assert len({background for background, _border in seen}) == 4, "each has its own"
+    page.goto("/history/")
+    for current in (".tabs a[aria-current]", ".side a[aria-current]"):
+        style = page.locator(current).first.evaluate("one => getComputedStyle(one).outlineStyle")
+        assert style == "solid", current
 
 
 def test_a_caller_is_helped_by_keyboard_alone(addresses, visit):

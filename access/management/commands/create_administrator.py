@@ -21,10 +21,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser):
         parser.add_argument("username")
         parser.add_argument("--name", required=True, help="the person's own name")
+        parser.add_argument("--email", default="", help="where the person reads what happens to the account")
         parser.add_argument("--operator", required=True, help="the network operator's name")
 
     @transaction.atomic
-    def handle(self, *args, username, name, operator, **options):
+    def handle(self, *args, username, name, email, operator, **options):
         if Person.objects.filter(role=Role.ADMINISTRATOR, is_active=True).count() >= 2:
             raise CommandError("There are two administrators already, who can make others in the portal.")
         password = getpass("Password: ")
@@ -37,6 +38,12 @@ class Command(BaseCommand):
                 name=operator, defaults={"kind": Organization.Kind.NETWORK_OPERATOR}
             )
             Person.objects.create_user(
-                username, password, name=name, role=Role.ADMINISTRATOR, organization=organization
+                username,
+                password,
+                name=name,
+                email=email,
+                role=Role.ADMINISTRATOR,
+                organization=organization,
+                must_change_password=True,  # whoever runs this knows it
             )
-        self.stdout.write(f"{username} can sign in now.")
+        self.stdout.write(f"{username} can sign in now, and then has to change the password.")

@@ -45,10 +45,7 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{done.skipped} of {done.rows} rows are bad, so nothing was imported: see {bad}"
             )
-        self.stdout.write(
-            f"{done.created} created, {done.changed} changed, {done.unchanged} as they were, "
-            f"{done.skipped} bad rows left out; {done.usage} months of usage put in."
-        )
+        self.stdout.write(f"{done.rows} rows read, {done.stored} put in, {done.skipped} bad rows left out.")
         if done.skipped:
             self.stdout.write(f"The bad rows: {bad}")
 
