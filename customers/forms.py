@@ -67,7 +67,8 @@ class LookupForm(forms.Form):
     @property
     def by_field(self) -> bool:
         """Whether something was typed item by item, or went wrong there."""
-        return self.is_bound and bool({*self.changed_data, *self.errors} & ASKS_OF.keys())
+        said = {*self.changed_data, *self.errors} if self.is_bound else {*self.initial}
+        return bool(said & ASKS_OF.keys())
 
     def clean_supply_point_number(self) -> str:
         typed = self.cleaned_data["supply_point_number"]

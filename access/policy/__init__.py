@@ -15,6 +15,7 @@ from access.policy.lookups import (
     check_called_for,
     check_contractor_is_called_for,
     check_still_live,
+    check_still_shown,
     live_emergencies_of,
 )
 from access.policy.reviewing import (
@@ -48,7 +49,7 @@ __all__ = [
     "areas_to_declare_in", "asker_still_may", "basis_for_export", "basis_for_lookup", "check_called_for",
     "check_contractor_is_called_for", "check_holds_contract", "check_may", "check_may_declare_in",
     "check_may_export_history", "check_may_grant_under", "check_may_review", "check_may_review_emergency",
-    "check_may_review_person", "check_page", "check_second_person", "check_still_live",
+    "check_may_review_person", "check_page", "check_second_person", "check_still_live", "check_still_shown",
     "contracts_to_grant_under", "contracts_to_review", "emergencies_to_review", "holds_contract",
     "live_emergencies_of", "may", "may_open", "reviews_every_contract",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from access import accounts, dual_control, roster_file, rosters, suspension
+from access import accounts, drafts, dual_control, roster_file, rosters, suspension
 from access.errors import Unfit
 from access.forms import BecauseForm, RosterFileForm, RosterForm, TrainingForm
 from access.models import DelegationContract, RosterEntry
@@ -52,7 +52,7 @@ def remove_from_roster(request: HttpRequest, pk: int, entry: int) -> HttpRespons
 def train(request: HttpRequest, pk: int, entry: int) -> HttpResponse:
     """Notes the day of somebody's training."""
     one = get_object_or_404(RosterEntry.objects.select_related("person"), pk=entry, contract=pk)
-    form = TrainingForm(request.POST or None, initial={"trained_on": timezone.localdate()})
+    form = TrainingForm(drafts.typed(request), initial={"trained_on": timezone.localdate()})
     return act_on(
         request,
         form,
@@ -93,7 +93,7 @@ def import_roster(request: HttpRequest, pk: int) -> HttpResponse:
 def suspend(request: HttpRequest, pk: int) -> HttpResponse:
     """Suspends a contract: everything that runs under it stops."""
     contract = get_object_or_404(DelegationContract, pk=pk)
-    form = BecauseForm(request.POST or None)
+    form = BecauseForm(drafts.typed(request))
 
     def act() -> int:
         count = suspension.suspend(request.user, contract, form.cleaned_data["because"])

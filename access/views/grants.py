@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from access import granting
+from access import drafts, granting
 from access.errors import Unfit
 from access.forms import BecauseForm, GrantForm
 from access.models import Emergency, Grant, Person
@@ -24,7 +24,7 @@ def grant(request: HttpRequest, pk: int) -> HttpResponse:
     """Grants an open emergency to another contract's roster, or to some of its people."""
     one = get_object_or_404(Emergency, pk=pk)
     contracts = contracts_with_rosters(request.user)
-    form = GrantForm(request.POST or None, contracts=contracts)
+    form = GrantForm(drafts.typed(request), contracts=contracts)
     if request.method == "POST" and form.is_valid():
         given = attempt(
             request,
@@ -83,7 +83,7 @@ def revoke(request: HttpRequest, pk: int) -> HttpResponse:
 def revoke_person(request: HttpRequest, pk: int) -> HttpResponse:
     """Revokes everything that runs for one person."""
     person = get_object_or_404(Person, pk=pk, role="contractor")
-    form = BecauseForm(request.POST or None)
+    form = BecauseForm(drafts.typed(request))
     live = Grant.objects.live().filter(roster_entry__person=person).count()
     return act_on(
         request,
