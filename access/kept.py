@@ -1,4 +1,4 @@
-"""What a person typed, kept for that person and one purpose alone: encrypted, an hour at most, never a customer.
+"""What a person typed, kept for that person and one purpose alone: encrypted, for an hour at most.
 
 An address that leads back to a result has it (docs/adr/0005), and so has a form whose session ended.
 """

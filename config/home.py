@@ -35,9 +35,8 @@ def _contractor(person) -> dict:
         may_ask = granting.emergencies_to_ask_for(person).exclude(pk__in=asked.values("emergency"))
         return {
             "denied": denied,
-            "may_ask": may_ask,
+            "may_ask": [(one, HelpForm(auto_id=f"help-{one.pk}-%s")) for one in may_ask],
             "asked": asked.select_related("emergency"),
-            "help": HelpForm(),
         }
     return {"inquiries": inquiries.of_person(person).filter(closed_at=None)[:10]}
 

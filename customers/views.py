@@ -35,8 +35,8 @@ KEPT = {name: field.max_length + 1 for name, field in LookupForm.base_fields.ite
 }
 #: Rows of a file that are imported while somebody waits; larger ones go through the command.
 MOST_ROWS = 50_000
-#: Things wrong with a file that the page lists.
-MOST_LISTED = 1_000
+#: Things wrong with a file that are noted, and the rows of them that the page lists.
+MOST_NOTED, LISTED = 1_000, 20
 
 
 def lookup(request: HttpRequest) -> HttpResponse:
@@ -205,7 +205,8 @@ def disclosure_table(request: HttpRequest) -> HttpResponse:
 
 def import_customers(request: HttpRequest) -> HttpResponse:
     """Customers from the billing side's file: counts, and of bad rows only number, column and why."""
-    form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
+    sent = int(request.META.get("CONTENT_LENGTH") or 0)
+    form = ImportForm(request.POST, request.FILES, sent=sent) if request.method == "POST" else ImportForm()
     bad: list[BadRow] = []
     done = None
     if form.is_valid():
@@ -217,13 +218,14 @@ def import_customers(request: HttpRequest) -> HttpResponse:
                 file.name,
                 skip_bad=form.cleaned_data["skip_bad"],
                 most=MOST_ROWS,
-                report=lambda row: bad.append(row) if len(bad) < MOST_LISTED else None,
+                report=lambda row: bad.append(row) if len(bad) < MOST_NOTED else None,
             )
         except Unfit as unfit:
             bad = []
             form.add_error("file", str(unfit))
-    bad.sort(key=lambda row: row.number)
-    context = {"form": form, "done": done, "bad": bad, "most": MOST_LISTED}
+    bad = sorted(bad, key=lambda row: row.number)[:LISTED]
+    more = done.skipped - len({row.number for row in bad}) if done else 0
+    context = {"form": form, "done": done, "bad": bad, "more": more}
     return render(request, "portal/import_customers.html", context)
 
 

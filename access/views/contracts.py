@@ -18,6 +18,9 @@ from access.views.acting import act_on, attempt
 from customers.disclosure import TABLE
 from customers.models import ServiceArea
 
+#: Rows of a file that cannot be imported which the page lists.
+LISTED = 20
+
 
 def roster(request: HttpRequest, pk: int) -> HttpResponse:
     """A contract's roster, for reading and keeping."""
@@ -70,9 +73,11 @@ def train(request: HttpRequest, pk: int, entry: int) -> HttpResponse:
 def import_roster(request: HttpRequest, pk: int) -> HttpResponse:
     """A roster from a CSV file: whole, or a list of its bad rows and nothing imported."""
     contract = get_object_or_404(DelegationContract, pk=pk)
-    form = RosterFileForm(request.POST or None, request.FILES or None)
+    sent = int(request.META.get("CONTENT_LENGTH") or 0)
+    posted = (request.POST, request.FILES) if request.method == "POST" else ()
+    form = RosterFileForm(*posted, sent=sent)
     bad = []
-    if request.method == "POST" and form.is_valid():
+    if form.is_valid():
         try:
             done = roster_file.load(request.user, contract, form.cleaned_data["file"].read())
         except Unfit as unfit:
@@ -86,7 +91,14 @@ def import_roster(request: HttpRequest, pk: int) -> HttpResponse:
                     % {"added": done.added, "trained": done.trained, "unchanged": done.unchanged},
                 )
                 return redirect("portal:roster", pk)
-    context = {"contract": contract, "form": form, "bad": bad}
+    listed = bad[:LISTED]
+    context = {
+        "contract": contract,
+        "form": form,
+        "bad": listed,
+        "count": len(bad),
+        "more": len(bad) - len(listed),
+    }
     return render(request, "portal/import_roster.html", context)
 
 
