@@ -63,7 +63,7 @@ def keep(request: HttpRequest, page: str) -> str | None:
     if sum(len(name) + len("".join(values)) for name, values in typed.items()) > MOST:
         return None
     sealed = kept.seal(author.pk, request.path, typed)
-    request.session[DRAFT] = {"person": author.pk, "path": request.path, "typed": sealed}
+    request.session[DRAFT] = {"path": request.path, "typed": sealed}
     return request.path
 
 
@@ -88,13 +88,6 @@ def typed(request: HttpRequest) -> QueryDict | None:
         request, _("Your session had ended. What you typed is here again; nothing was sent yet.")
     )
     return filled
-
-
-def forget_anothers(request: HttpRequest, person: Person) -> None:
-    """At a sign-in: a draft that is not this person's is gone."""
-    draft = request.session.get(DRAFT)
-    if draft and draft["person"] != person.pk:
-        del request.session[DRAFT]
 
 
 def _author(mark: str) -> Person | None:

@@ -9,7 +9,7 @@ from django.contrib.auth.signals import (
     user_login_failed,
 )
 
-from access import drafts, models
+from access import models
 from access.people import Person
 from access.roles import ROLES
 from access.sessions import SIGNED_IN_AT
@@ -55,7 +55,6 @@ def roles_follow_their_table(apps, **_kwargs) -> None:
 def _signed_in(sender, request, user, **_kwargs) -> None:
     entry = recording.session("session.signed_in", user)
     request.session[SIGNED_IN_AT] = entry.timestamp.isoformat()
-    drafts.forget_anothers(request, user)
 
 
 def _signed_out(sender, request, user, **_kwargs) -> None:

@@ -81,7 +81,7 @@ def look_up_by(
     Denied
         As `policy.basis_for_lookup` does, or if a term is of a field that is not shown.
     Unfit
-        If a contractor's terms cannot mean one household.
+        If a contractor's terms, or those that anybody is still typing, cannot mean one household.
     """
     clock.enter_to_read()
     basis = policy.basis_for_lookup(person, inquiry)
@@ -90,14 +90,12 @@ def look_up_by(
     if asked is None:
         return None
     terms, after = asked.terms, asked.after
-    if asked.typing and not terms.means_one_household(places):
-        return None
-    pace.check(basis)
     if not terms.given():
         raise ValueError("a lookup needs a term")
     narrow = asked.typing or basis.audience == policy.Audience.CONTRACTOR
     if narrow and not terms.means_one_household(places):
         raise Unfit(str(ASK_FOR_MORE))
+    pace.check(basis)
     limit = basis.limits.max_results if basis.limits else LIMITS[basis.audience]
     if asked.typing:
         limit = 1
