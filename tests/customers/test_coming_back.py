@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from access import inquiries
-from access.models import Inquiry
+from access.models import Inquiry, Person
 from audit.models import LogEntry
 from customers.models import Customer
 from tests.world import HANAKO, JIRO, TAKAMATSU
@@ -121,6 +121,15 @@ class TestComingBack:
         with time_machine.travel(timezone.now() + timedelta(minutes=61)):
             response = client.get(f"{path}?{sealed}")
             assert response.status_code != 200 or response.context["found"] is None
+
+    def test_an_operators_address_is_no_other_operators(self, world, desks, client_of):
+        client, path = desks["operator"]
+        address = client.post(path, {"phone": "087-821-0001"}, headers=HTMX)["HX-Replace-Url"]
+        assert listed(client.get(address)) == [HANAKO]
+        Person.objects.filter(username="operator-ehime").update(office=world.operator.office)
+        response = client_of(world.people["operator-ehime"]).get(address)
+        assert response.context["found"] is None
+        assert 'value="087-821-0001"' not in response.content.decode()
 
     def test_the_next_piece_has_its_own_address(self, world, desks, neighbours, monkeypatch):
         from customers import reading
