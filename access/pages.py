@@ -113,7 +113,7 @@ PAGES = {
     "portal:history_grant":                        Page("audit.read_history", SHOWN),
     "portal:history_customer":                     Page("audit.read_history", SHOWN),
     "portal:history_customer_file":                Page("audit.read_history", SENT),
-    "portal:history_customer_letter":              Page("audit.read_history", SENT),
+    "portal:history_customer_letter":              Page("audit.read_history", SHOWN),
     # accounts and organisations
     "portal:access_person_changelist":             Page("access.view_person", SHOWN),
     "portal:access_person_add":                    Page("access.add_person", BOTH),
