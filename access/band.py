@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from access import policy
+from access import drafts, policy
 from access.models import Emergency, Grant
 from access.people import Role
 
@@ -33,19 +33,27 @@ def band(request) -> dict:
     person = getattr(request, "user", None)
     if person is None:
         return {}
-    emergencies = list(Emergency.objects.open().prefetch_related("areas").order_by("expires_at"))
-    live = _live_grants(request) if emergencies else None
-    return {
-        "open_emergencies": emergencies,
-        "only_drills": bool(emergencies) and all(one.is_drill for one in emergencies),
+    now = situation(request)
+    live = now["live_grant_count"]
+    return now | {
         "unread": person.notices.filter(read_at=None).count() if person.is_authenticated else 0,
+        "written_by": lambda: drafts.author_mark(person) if person.is_authenticated else "",
         "polls": person.is_authenticated and person.role == Role.CONTRACTOR,
-        "live_grant_count": live,
         "navigation": [
             {"page": page, "label": label}
             for page, label in NAVIGATION
             if person.is_authenticated and _opens(person, page, bool(live))
         ],
+    }
+
+
+def situation(request) -> dict:
+    """What the band itself says: the open emergencies, and how many grants are live (None: not for this reader)."""
+    emergencies = list(Emergency.objects.open().prefetch_related("areas").order_by("expires_at"))
+    return {
+        "open_emergencies": emergencies,
+        "only_drills": bool(emergencies) and all(one.is_drill for one in emergencies),
+        "live_grant_count": _live_grants(request) if emergencies else None,
     }
 
 

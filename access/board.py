@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count
+from django.db.models import Count, Min
 from django.db.models.functions import TruncMinute
 
 from access import clock
@@ -30,8 +30,7 @@ class Bar:
 
 def lookups_per_minute(at: datetime | None = None) -> list[Bar]:
     """Contractors' lookups (a page or a list is one) of the last hour, minute by minute, `at` the last."""
-    last = (at or clock.database_now()).replace(second=0, microsecond=0)
-    first = last - timedelta(minutes=MINUTES - 1)
+    first = first_minute(at or clock.database_now())
     counted = dict(
         contractor_lookups()
         .filter(timestamp__gte=first)
@@ -50,9 +49,36 @@ def lookups_per_minute(at: datetime | None = None) -> list[Bar]:
     ]
 
 
+def first_minute(at: datetime) -> datetime:
+    """When the chart that ends with the minute of `at` begins."""
+    return at.replace(second=0, microsecond=0) - timedelta(minutes=MINUTES - 1)
+
+
 def contractor_lookups():
     """Entries of lookups by contractors, that found somebody or nobody."""
     return LogEntry.objects.filter(kind__in=["disclosure", "lookup"], actor_role="contractor")
+
+
+def lookups_between(since: datetime, until: datetime | None = None):
+    """Contractors' lookups, latest first, each once however many customers it listed: what the chart counts.
+
+    Each is a dict: at, event, customers (how many), name, username, inquiry.
+    """
+    return (
+        contractor_lookups()
+        .between(since, until)
+        .order_by()
+        .values("cid")
+        .annotate(
+            at=Min("timestamp"),
+            event=Min("event"),
+            customers=Count("customer_id", distinct=True),
+            name=Min("actor_name"),
+            username=Min("actor_username"),
+            inquiry=Min("inquiry_id"),
+        )
+        .order_by("-at")
+    )
 
 
 def live_grants_by_contract() -> list[tuple[DelegationContract, int]]:

@@ -11,7 +11,7 @@ from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
 from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
 
-from access import passwords
+from access import passwords, rosters
 from access.models import (
     AreaGroupPermission,
     DelegationContract,
@@ -22,6 +22,7 @@ from access.models import (
     RosterEntry,
 )
 from customers import normalising
+from customers.forms import FileForm
 from customers.models import ServiceArea
 from customers.one_line import OneLine
 
@@ -343,9 +344,9 @@ class ClosingForm(forms.Form):
     )
 
 
-def has_taken_place(day: date) -> None:
-    if day > timezone.localdate():
-        raise forms.ValidationError(_("The training has not taken place yet."))
+def is_a_training_day(day: date) -> None:
+    if why := rosters.why_no_training_day(day, timezone.localdate()):
+        raise forms.ValidationError(why)
 
 
 class RosterForm(forms.Form):
@@ -357,7 +358,7 @@ class RosterForm(forms.Form):
         widget=DateInput(),
         required=False,
         help_text=_("Empty: not trained yet, so not ready to be granted."),
-        validators=[has_taken_place],
+        validators=[is_a_training_day],
     )
 
     def __init__(self, *args, candidates, **kwargs):
@@ -368,14 +369,16 @@ class RosterForm(forms.Form):
 class TrainingForm(forms.Form):
     """The day of somebody's last training."""
 
-    trained_on = forms.DateField(label=_("Trained on"), widget=DateInput(), validators=[has_taken_place])
+    trained_on = forms.DateField(label=_("Trained on"), widget=DateInput(), validators=[is_a_training_day])
 
 
-class RosterFileForm(forms.Form):
+class RosterFileForm(FileForm):
     """A roster as a CSV file."""
 
-    file = forms.FileField(
-        label=_("CSV file"),
-        help_text=_("With the columns username and trained_on; UTF-8 or CP932."),
-        widget=forms.ClearableFileInput(attrs={"accept": ".csv,text/csv"}),
-    )
+    too_large = _("The file is too large: at most 5 MB.")
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["file"].help_text = _(
+            "With the columns username and trained_on; UTF-8, UTF-16 or CP932. At most 5 MB."
+        )

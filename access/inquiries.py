@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from access import policy
 from access.clock import database_now
-from access.errors import AlreadyDone, Denied
+from access.errors import AlreadyDone, Denied, Unfit
 from access.models import Grant, Inquiry, Person, Role
 from audit import recording
 
@@ -46,12 +46,16 @@ def to_look_up_for(person: Person, pk: int) -> Inquiry:
 
 @transaction.atomic
 def take(by: Person, inquiry: Inquiry) -> Inquiry:
-    """Saves the inquiry with `by` as its taker. A contractor's belongs to an emergency live for them."""
+    """Saves the inquiry with `by` as its taker. A contractor's belongs to an emergency live for them.
+
+    Raises Unfit for a place that is none of its emergency's.
+    """
     policy.check_may(by, "access.take_inquiry")
     if by.role == Role.CONTRACTOR:
         rows = policy.check_contractor_is_called_for(by)
         if inquiry.emergency_id not in {row["emergency_id"] for row in rows}:
             raise Denied("no_grant", emergency_id=inquiry.emergency_id)
+    _check_place(inquiry)
     inquiry.taken_by = by
     with disable_auditlog():
         inquiry.save()
@@ -91,6 +95,15 @@ def close(by: Person, pk: int, *, outcome: str, found: bool | None) -> Inquiry:
         detail={"outcome": outcome, "found": found},
     )
     return inquiry
+
+
+def _check_place(inquiry: Inquiry) -> None:
+    if inquiry.area is None or inquiry.emergency is None:
+        return
+    if not inquiry.emergency.areas.filter(pk=inquiry.area.pk).exists():
+        raise Unfit(
+            _("The emergency “%(name)s” is not in this place.") % {"name": inquiry.emergency.name}, "area"
+        )
 
 
 def _contract_of(person: Person, inquiry: Inquiry) -> int | None:

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django_htmx.http import HttpResponseClientRedirect
 
-from access import policy
+from access import drafts, policy
 from access.errors import Denied
 from access.nearest import page_near
 from access.pages import PAGES
@@ -47,7 +47,7 @@ class PolicyGate:
             policy.check_page(request.user, request.resolver_match.view_name)
         except Denied as denied:
             if not request.user.is_authenticated:
-                return _leave(request, reverse("portal:login")) or _ask_to_sign_in(request)
+                return _ask_to_sign_in(request)
             return _refuse(request, denied)
         if policy.has_to_change_password_first(request.user, request.resolver_match.view_name):
             page = reverse("portal:password_change")
@@ -100,14 +100,21 @@ def _write_down(request, denied: Denied) -> None:
 
 
 def _ask_to_sign_in(request):
-    """The sign-in page, and afterwards back to the page asked for; to the first one after a lookup.
+    """The sign-in page, and afterwards back to the page asked for, with what was typed there.
 
-    A session that an ending closed leads back to a customer only to be refused once more.
+    After a lookup it is the first page, unless something was typed by who may still look up: a session that an
+    ending closed leads back to a customer only to be refused once more.
     """
-    page = PAGES.get(request.resolver_match.view_name)
-    looked_up = page and page.needs in ("customers.look_up_customer", "access.take_inquiry")
-    back = reverse("portal:index") if looked_up else request.get_full_path()
-    return redirect_to_login(back, reverse("portal:login"))
+    page, login = request.resolver_match.view_name, reverse("portal:login")
+    back = drafts.keep(request, page)
+    if back is None:
+        if leave := _leave(request, login):
+            return leave
+        listed = PAGES.get(page)
+        looked_up = listed and listed.needs in ("customers.look_up_customer", "access.take_inquiry")
+        back = reverse("portal:index") if looked_up else request.get_full_path()
+    to_login = redirect_to_login(back, login)
+    return _leave(request, to_login.url) or to_login
 
 
 def _leave(request, address: str):

@@ -112,9 +112,9 @@ PAGES = {
     "portal:history_person":                       Page("audit.read_history", SHOWN),
     "portal:history_emergency":                    Page("audit.read_history", SHOWN),
     "portal:history_grant":                        Page("audit.read_history", SHOWN),
-    "portal:history_customer":                     Page("audit.read_history", SHOWN),
+    "portal:history_customer":                     Page("audit.read_history", BOTH),
     "portal:history_customer_file":                Page("audit.read_history", SENT),
-    "portal:history_customer_letter":              Page("audit.read_history", SENT),
+    "portal:history_customer_letter":              Page("audit.read_history", BOTH),
     # accounts and organisations
     "portal:access_person_changelist":             Page("access.view_person", SHOWN),
     "portal:access_person_add":                    Page("access.add_person", BOTH),

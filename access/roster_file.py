@@ -1,15 +1,17 @@
 """A roster from a CSV file: every bad row reported with its number and why, nothing half-imported.
 
 Columns, in any order, by their names in the first row: 利用者ID (or username) and 研修日 (or trained_on;
-empty for who is not trained yet). UTF-8 or CP932, as the delegate's spreadsheets write it.
+empty for who is not trained yet). UTF-8, UTF-16 or CP932, as the delegate's spreadsheets write it.
 """
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
+from unicodedata import normalize
 
 from auditlog.context import disable_auditlog
 from django.db import connection, transaction
@@ -19,13 +21,15 @@ from django.utils.translation import gettext as _
 from access import policy
 from access.errors import Unfit
 from access.models import DelegationContract, Person, Role, RosterEntry
+from access.rosters import why_no_training_day
 from audit import recording
-from customers.billing_file import encoding_of
+from customers.billing_file import delimiter_of, encoding_of
 
 COLUMNS = {"username": ("利用者ID", "username"), "trained_on": ("研修日", "trained_on")}
 #: The largest file that is taken: a roster of some 50,000 people.
 MOST_BYTES = 5_000_000
 BATCH = 1000
+_DAY = re.compile("([0-9]{4})[-/年]([0-9]{1,2})[-/月]([0-9]{1,2})日?")
 
 
 @dataclass(frozen=True)
@@ -55,11 +59,14 @@ def read(data: bytes) -> list[dict[str, Any]]:
     """The file's rows as dicts of our column names, each with its "number". Raises Unfit."""
     if len(data) > MOST_BYTES:
         raise Unfit(_("The file is too large: at most 5 MB."), "file")
-    text = data.decode(encoding_of(io.BytesIO(data)))
+    file = io.BytesIO(data)
+    encoding = encoding_of(file)
+    text = data.decode(encoding)
     if "\0" in text:
         raise Unfit(_("It holds a character that is none (NUL)."), "file")
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        source = io.StringIO(text, newline="")
+        rows = list(csv.reader(source, strict=True, delimiter=delimiter_of(file, encoding)))
     except csv.Error as error:
         raise Unfit(_("This is no CSV file: %(why)s.") % {"why": error}, "file") from None
     header = [name.strip() for name in rows[0]] if rows else []
@@ -141,17 +148,19 @@ def _why_bad(username: str, person: Person | None, contract: DelegationContract)
 
 
 def _date(text: str) -> tuple[date | None, str]:
-    """A day as spreadsheets write it (2026-06-01 or 2026/6/1), and what is wrong with it."""
+    """A day as spreadsheets write it (2026-06-01, 2026/6/1 or 2026年6月1日), and what is wrong with it.
+
+    A year of two digits is refused: it may be of our calendar or of an era.
+    """
     if not text:
         return None, ""
+    parts = _DAY.fullmatch(normalize("NFKC", text))
     try:
-        year, month, day = (int(part) for part in text.replace("/", "-").split("-"))
-        trained_on = date(year, month, day)
-    except (ValueError, OverflowError):
+        trained_on = date(*map(int, parts.groups()))  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OverflowError):
         return None, _("“%(text)s” is no date: write it like 2026-06-01.") % {"text": text[:30]}
-    if trained_on > timezone.localdate():
-        return None, _("The training has not taken place yet.")
-    return trained_on, ""
+    why = why_no_training_day(trained_on, timezone.localdate())
+    return (None, why) if why else (trained_on, "")
 
 
 def _write(

@@ -12,6 +12,18 @@ from access.models import DelegationContract, Person, Role, RosterEntry
 from access.reconcile import reconcile
 from audit import recording
 
+#: No training is older: an earlier day is a slip, such as a year of two digits.
+EARLIEST_TRAINING = date(2000, 1, 1)
+
+
+def why_no_training_day(day: date, today: date) -> str:
+    """What is wrong with a day of training, on a day of Japan's calendar; empty if nothing is."""
+    if day > today:
+        return _("The training has not taken place yet.")
+    if day < EARLIEST_TRAINING:
+        return _("No training is as old as that: write the year in four digits, like 2026-06-01.")
+    return ""
+
 
 def candidates(contract: DelegationContract):
     """The delegate's contractors who are not on the roster."""

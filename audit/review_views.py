@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from access import clock
+from access import clock, drafts
 from access.errors import AlreadyDone, Unfit
 from access.forms import BecauseForm
 from access.views.acting import act_on, attempt
@@ -138,7 +138,7 @@ def sign_off(request: HttpRequest, pk: int) -> HttpResponse:
     one = _review(request, pk)
     return act_on(
         request,
-        ConclusionForm(request.POST or None),
+        ConclusionForm(drafts.typed(request)),
         lambda: rules.sign_off(request.user, one, request.POST.get("conclusion", "")),
         lambda done: _("The review is signed off."),
         then=reverse("portal:review", args=[pk]),
@@ -158,7 +158,7 @@ def reopen(request: HttpRequest, pk: int) -> HttpResponse:
     one = _review(request, pk)
     return act_on(
         request,
-        BecauseForm(request.POST or None),
+        BecauseForm(drafts.typed(request)),
         lambda: rules.reopen(request.user, one, request.POST.get("because", "")),
         lambda done: _("The review is open again."),
         then=reverse("portal:review", args=[pk]),

@@ -79,5 +79,5 @@ class AnswerForm(CustomerForm):
     )
 
     def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, auto_id="answer_%s", **kwargs)
         self.fields["number"].widget = forms.HiddenInput()

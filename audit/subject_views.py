@@ -1,12 +1,19 @@
 """Pages of one subject of the history each: a person, an emergency, a grant, a customer's disclosures."""
 
+from collections.abc import Mapping
+
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone, translation
 
+from access import kept
 from access.models import Emergency, Grant, Person
 from audit import data_subjects, subjects
 from audit.subject_forms import AnswerForm, CustomerForm
+
+#: The parameter of an address with what was sent, sealed; and how many characters of a field it keeps.
+AGAIN, MOST = "again", 100
 
 
 def person(request: HttpRequest, pk: int) -> HttpResponse:
@@ -36,8 +43,11 @@ def grant(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def customer(request: HttpRequest) -> HttpResponse:
-    """A customer's disclosures by supply point number, which travels in the body (docs/adr/0005)."""
-    form = CustomerForm(request.POST if request.method == "POST" else None)
+    """A customer's disclosures by supply point number, which travels in the body, and sealed in an address."""
+    sent, again = _asked(request)
+    if _needs_an_address(request):
+        return redirect(f"{request.path}?{AGAIN}={again}")
+    form = CustomerForm(sent)
     if not form.is_valid():
         return render(request, "portal/history_customer.html", {"form": form})
     found = data_subjects.read(request.user, form.cleaned_data["number"])
@@ -47,6 +57,7 @@ def customer(request: HttpRequest) -> HttpResponse:
         "lines": found.lines,
         "most": data_subjects.LISTED,
         "answer": AnswerForm(initial={"number": found.number}),
+        "again": again,
     }
     return render(request, "portal/history_customer.html", context)
 
@@ -70,20 +81,48 @@ def customer_file(request: HttpRequest) -> HttpResponse:
 
 def customer_letter(request: HttpRequest) -> HttpResponse:
     """A customer's disclosures as a letter to print, in the customer's language."""
-    form = AnswerForm(request.POST)
+    sent, again = _asked(request)
+    if _needs_an_address(request):
+        return redirect(f"{request.path}?{AGAIN}={again}")
+    form = AnswerForm(sent)
     if not form.is_valid():
         return _asked_wrongly(request, form)
-    with_names = form.cleaned_data["with_names"]
+    with_names, back = form.cleaned_data["with_names"], reverse("portal:history_customer")
     with translation.override(form.cleaned_data["language"]):
         told = data_subjects.answer(
             request.user, form.cleaned_data["number"], as_file=False, with_names=with_names
         )
-        context = {"told": told, "with_names": with_names, "issuer": request.user.organization}
+        context = {
+            "told": told,
+            "with_names": with_names,
+            "issuer": request.user.organization,
+            "again": again,
+            "back": kept.seal(request.user.pk, back, {"number": told.number}),
+        }
         return render(request, "portal/history_letter.html", context)
+
+
+def _asked(request: HttpRequest) -> tuple[Mapping[str, str] | None, str]:
+    """What was sent, or what the address has that leads back here; and the text of that address.
+
+    It is asked again, and written again: for this auditor alone, an hour from when it was sent.
+    """
+    if request.method == "GET":
+        text = request.GET.get(AGAIN, "")
+        return kept.unseal(request.user.pk, request.path, text), text
+    typed = {name: request.POST[name][:MOST] for name in AnswerForm.base_fields if name in request.POST}
+    return request.POST, kept.seal(request.user.pk, request.path, typed)
+
+
+def _needs_an_address(request: HttpRequest) -> bool:
+    """Whether a browser without JavaScript sent it, that cannot give its page the address by itself."""
+    return request.method == "POST" and "plain" in request.POST
 
 
 def _asked_wrongly(request: HttpRequest, answer: AnswerForm) -> HttpResponse:
     """The first form again, with the number that was sent and what is wrong with it."""
+    if request.method == "GET":
+        return redirect("portal:history_customer")
     form = CustomerForm({"number": answer.data.get("number", "")})
     form.is_valid()
     return render(request, "portal/history_customer.html", {"form": form})

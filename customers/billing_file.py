@@ -50,6 +50,8 @@ LABELS: dict[str, str | Promise] = {
     "retailer_code": gettext_lazy("Retailer code"),
 }
 CHUNK = 1 << 20
+#: Bytes by whose look a file is told to be text.
+FIRST = 100
 
 
 class BillingFile:
@@ -60,10 +62,11 @@ class BillingFile:
 
     def __init__(self, file: BinaryIO):
         encoding = encoding_of(file)
+        delimiter = delimiter_of(file, encoding)
         file.seek(0)
         self.bytes = Hashed(file)
         text = io.TextIOWrapper(io.BufferedReader(self.bytes, CHUNK), encoding, newline="")
-        self._rows = csv.reader(text, strict=True)
+        self._rows = csv.reader(text, strict=True, delimiter=delimiter)
         header = self._next() or []
         self.width = len(header)
         self.places, self.months = _columns([name.strip() for name in header])
@@ -102,7 +105,15 @@ class Hashed(io.RawIOBase):
 
 def encoding_of(file: BinaryIO) -> str:
     """The encoding that fits the whole file. Raises Unfit."""
-    for encoding in ("utf-8-sig", "cp932"):
+    file.seek(0)
+    begins = file.read(FIRST)
+    if begins.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encodings = ["utf-16"]
+    elif b"\0" in begins:
+        raise Unfit(_("The file is no text, or UTF-16 without its mark: save it as CSV UTF-8."), "file")
+    else:
+        encodings = ["utf-8-sig", "cp932"]
+    for encoding in encodings:
         file.seek(0)
         try:
             for _piece in codecs.iterdecode(iter(lambda: file.read(CHUNK), b""), encoding):
@@ -110,7 +121,14 @@ def encoding_of(file: BinaryIO) -> str:
         except UnicodeDecodeError:
             continue
         return encoding
-    raise Unfit(_("The file is neither UTF-8 nor CP932 (Shift JIS): save it as CSV UTF-8."), "file")
+    raise Unfit(_("The file is neither UTF-8, UTF-16 nor CP932 (Shift JIS): save it as CSV UTF-8."), "file")
+
+
+def delimiter_of(file: BinaryIO, encoding: str) -> str:
+    """What stands between the columns of the first row: a comma, or a tab as spreadsheets write in UTF-16."""
+    file.seek(0)
+    first = codecs.getincrementaldecoder(encoding)().decode(file.read(CHUNK)).partition("\n")[0]
+    return "\t" if "\t" in first and "," not in first else ","
 
 
 def _columns(header: list[str]) -> tuple[dict[str, int], dict[date, int]]:

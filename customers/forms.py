@@ -4,6 +4,8 @@ import re
 from dataclasses import replace
 
 from django import forms
+from django.conf import settings
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from customers import normalising, terms
@@ -67,7 +69,8 @@ class LookupForm(forms.Form):
     @property
     def by_field(self) -> bool:
         """Whether something was typed item by item, or went wrong there."""
-        return self.is_bound and bool({*self.changed_data, *self.errors} & ASKS_OF.keys())
+        said = {*self.changed_data, *self.errors} if self.is_bound else {*self.initial}
+        return bool(said & ASKS_OF.keys())
 
     def clean_supply_point_number(self) -> str:
         typed = self.cleaned_data["supply_point_number"]
@@ -132,19 +135,35 @@ class LookupForm(forms.Form):
         return self.terms
 
 
-class ImportForm(forms.Form):
-    """The billing side's file of customers."""
+class FileForm(forms.Form):
+    """A CSV file. One over the limit of what is sent does not arrive at all, and the form says why."""
 
     file = forms.FileField(
-        label=_("CSV file"),
-        help_text=_("The billing side's customers; UTF-8 or CP932. At most 50,000 rows and 25 MB."),
-        widget=forms.ClearableFileInput(attrs={"accept": ".csv,text/csv"}),
-        error_messages={"required": _("Choose a file of at most 25 MB.")},
+        label=_("CSV file"), widget=forms.ClearableFileInput(attrs={"accept": ".csv,text/csv"})
     )
+    too_large: str | Promise
+
+    def __init__(self, *args, sent: int = 0, **kwargs):
+        """sent: how many bytes the whole request had."""
+        super().__init__(*args, **kwargs)
+        if sent > settings.FILE_UPLOAD_MAX_MEMORY_SIZE:
+            self.fields["file"].error_messages["required"] = self.too_large
+
+
+class ImportForm(FileForm):
+    """The billing side's file of customers."""
+
+    too_large = _("The file is too large: at most 25 MB.")
     skip_bad = forms.BooleanField(
         label=_("Import the good rows although others are bad"),
         required=False,
     )
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["file"].help_text = _(
+            "The billing side's customers; UTF-8, UTF-16 or CP932. At most 50,000 rows and 25 MB."
+        )
 
 
 def _says_enough(key: str) -> bool:

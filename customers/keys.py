@@ -1,7 +1,11 @@
-"""Keys by which a page links to a customer: made for one person, signed, and dead after a working day.
+"""Keys by which a page links to a customer, or says what it shows: made for one person, signed, and dead
+after a working day.
 
 A customer is opened from a result that the person was shown, not by counting numbers in a URL.
 """
+
+from collections.abc import Iterable
+from typing import Any
 
 from django.core import signing
 
@@ -28,3 +32,23 @@ def read(person: Person, key: str) -> tuple[int, int | None]:
     except signing.BadSignature:
         raise Denied("customer_unknown") from None
     return int(customer), int(inquiry) or None
+
+
+def on_screen(person: Person, inquiry_id: int | None, views: Iterable[Any]) -> str:
+    """What a page shows, for it to ask whether it may still: the inquiry, and of its customers (views of
+    `customers.shown`) the areas, each with the fields that are shown there."""
+    shown = {(view.area_code, ",".join(sorted(view.values))) for view in views}
+    return signing.dumps([inquiry_id, sorted(shown)], salt=_on_screen_of(person), compress=True)
+
+
+def read_on_screen(person: Person, key: str) -> tuple[int | None, list[tuple[str, frozenset[str]]]]:
+    """The inquiry's primary key, and the areas' codes each with the fields; Denied as `read` is."""
+    try:
+        inquiry, shown = signing.loads(key, salt=_on_screen_of(person), max_age=MAX_AGE)
+    except signing.BadSignature:
+        raise Denied("customer_unknown") from None
+    return inquiry, [(code, frozenset(filter(None, fields.split(",")))) for code, fields in shown]
+
+
+def _on_screen_of(person: Person) -> str:
+    return f"on the screen of {person.pk}"

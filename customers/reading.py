@@ -48,11 +48,13 @@ class Found:
 @dataclass(frozen=True)
 class Asked:
     """What is looked up by; `instead`: what the words may mean, where nobody is found; `after`: the last
-    customer of the piece before (contractors see one piece alone)."""
+    customer of the piece before (contractors see one piece alone); `typing`: asked while the words are still
+    typed, so that only one customer may be listed, and none while the words may mean several households."""
 
     terms: Terms
     instead: Terms | None = None
     after: int | None = None
+    typing: bool = False
 
 
 def look_up(person: Person, terms: Terms, inquiry: Inquiry | None = None) -> Found:
@@ -79,7 +81,7 @@ def look_up_by(
     Denied
         As `policy.basis_for_lookup` does, or if a term is of a field that is not shown.
     Unfit
-        If a contractor's terms cannot mean one household.
+        If a contractor's terms, or those that anybody is still typing, cannot mean one household.
     """
     clock.enter_to_read()
     basis = policy.basis_for_lookup(person, inquiry)
@@ -88,13 +90,15 @@ def look_up_by(
     if asked is None:
         return None
     terms, after = asked.terms, asked.after
-    pace.check(basis)
     if not terms.given():
         raise ValueError("a lookup needs a term")
-    narrow = basis.audience == policy.Audience.CONTRACTOR
+    narrow = asked.typing or basis.audience == policy.Audience.CONTRACTOR
     if narrow and not terms.means_one_household(places):
         raise Unfit(str(ASK_FOR_MORE))
+    pace.check(basis)
     limit = basis.limits.max_results if basis.limits else LIMITS[basis.audience]
+    if asked.typing:
+        limit = 1
     rows: list[dict] = []
     for meant in filter(None, (terms, asked.instead)):
         if not meant.asks_of() <= basis.fields:

@@ -1,13 +1,15 @@
 """Pages for looking customers up: parse, call one rule, render."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django_htmx.http import replace_url
 
-from access import inquiries, policy
+from access import drafts, inquiries, kept, policy
 from access.errors import Denied, Unfit
 from access.people import Person
 from audit.reading import readable
@@ -24,12 +26,17 @@ FIELDS = [field for item in TABLE for field in item.fields]
 
 #: Disclosures that the page of who has seen a customer lists.
 SEEN = 200
-#: What a browser without JavaScript sends with a lookup, and asks for when it looks again.
-AGAIN = "again"
+#: The parameters of an address with sealed words: looked up by again, or filled into the form alone.
+AGAIN, WORDS = "again", "words"
+#: What of a lookup is kept in an address, and how many characters of it: one too many is still too long.
+KEPT = {name: field.max_length + 1 for name, field in LookupForm.base_fields.items()} | {
+    "after": 200,
+    "plain": 1,
+}
 #: Rows of a file that are imported while somebody waits; larger ones go through the command.
 MOST_ROWS = 50_000
-#: Things wrong with a file that the page lists.
-MOST_LISTED = 1_000
+#: Things wrong with a file that are noted, and the rows of them that the page lists.
+MOST_NOTED, LISTED = 1_000, 20
 
 
 def lookup(request: HttpRequest) -> HttpResponse:
@@ -38,22 +45,30 @@ def lookup(request: HttpRequest) -> HttpResponse:
 
 
 def lookup_page(request: HttpRequest, *, inquiry) -> HttpResponse:
-    """The lookup form and what it found. Words travel in the body of a POST, never in a URL or a log.
+    """The lookup form and what it found. Words travel in the body of a POST, and sealed in an address.
 
-    htmx asks for the results alone, as the person types; without JavaScript the page is the same.
+    htmx asks for the results alone, as the person types. The address that a result has asks again, and what
+    it shows is written again: so a browser comes back to it, with JavaScript or without.
     """
-    words = request.POST or _words_again(request, inquiry)
-    typing = request.headers.get("HX-Request") == "true"
-    context: dict[str, Any] = {"inquiry": inquiry}
+    typing = request.method == "POST" and request.headers.get("HX-Request") == "true"
+    words = request.POST if request.method == "POST" else _kept(request, inquiry, AGAIN)
+    if words and request.method == "POST" and "plain" in words:
+        return redirect(f"{request.path}?{AGAIN}={_sealed(request, inquiry, words)}")
+    context: dict[str, Any] = {"inquiry": inquiry, "typing": typing, "plain": words and "plain" in words}
 
     def ask(basis: policy.Basis, places: list[Place]) -> reading.Asked | None:
         """The form by what the person is shown, and what it asks."""
-        form = context["form"] = LookupForm(words or None, shown=basis.fields, places=places)
+        form = context["form"] = LookupForm(
+            words or None,
+            shown=basis.fields,
+            places=places,
+            initial=None if words else _begun(request, inquiry),
+        )
         context["audience"] = basis.audience
         request.is_called_for = True  # the band need not ask again what was just decided
         if not words or not form.is_valid():
             return None
-        return reading.Asked(form.terms, form.instead, _after(request))
+        return reading.Asked(form.terms, form.instead, _after(request, words), typing=typing)
 
     found = None
     if words:
@@ -61,19 +76,23 @@ def lookup_page(request: HttpRequest, *, inquiry) -> HttpResponse:
     else:
         basis = policy.basis_for_lookup(request.user, inquiry)
         ask(basis, reading.places_of(basis))
-    if found and AGAIN in request.POST:
-        request.session[AGAIN] = {"inquiry": inquiry and inquiry.pk, "words": context["form"].cleaned_data}
+    listed = found.customers if found else []
     context |= {
         "found": found,
-        "results": [_result(request.user, view, inquiry) for view in found.customers] if found else [],
+        "results": [_result(request.user, view, inquiry) for view in listed],
         "next": keys.make(request.user, found.after, None) if found and found.after else "",
+        "shown": keys.on_screen(request.user, inquiry and inquiry.pk, listed),
+        "again": _sealed(request, inquiry, words) if words and (listed or not typing) else "",
     }
-    return render(request, "portal/_results.html" if typing else "portal/lookup.html", context)
+    if not typing:
+        return render(request, "portal/lookup.html", context)
+    address = f"{request.path}?{AGAIN}={context['again']}" if listed else request.path
+    return replace_url(render(request, "portal/_results.html", context), address)
 
 
-def _after(request: HttpRequest) -> int | None:
+def _after(request: HttpRequest, words: Mapping[str, str]) -> int | None:
     """The last customer of the piece before, from the key by which the person was shown that customer."""
-    typed = request.POST.get("after")
+    typed = words.get("after")
     return keys.read(request.user, typed)[0] if typed else None
 
 
@@ -86,14 +105,30 @@ def _look_up(request: HttpRequest, inquiry, ask, context: dict) -> reading.Found
     return None
 
 
-def _words_again(request: HttpRequest, inquiry) -> dict | None:
-    """What was looked up by last for this inquiry, if a page without JavaScript asks again by itself.
+def _sealed(request: HttpRequest, inquiry, words: Mapping[str, str]) -> str:
+    """The words for an address: encrypted, for this person and call alone, an hour from when they were sent."""
+    if request.method == "GET":
+        return request.GET[AGAIN]
+    typed = {name: words[name][:most] for name, most in KEPT.items() if words.get(name)}
+    return kept.seal(request.user.pk, _purpose(inquiry), typed)
 
-    Its results have to leave the screen when the emergency is over, and not before. A browser with
-    JavaScript never sends the words for keeping: it asks /still/ instead.
-    """
-    kept = request.session.get(AGAIN) if AGAIN in request.GET else None
-    return kept["words"] if kept and kept["inquiry"] == (inquiry and inquiry.pk) else None
+
+def _kept(request: HttpRequest, inquiry, parameter: str) -> dict | None:
+    """The words of an address, if it has any of this person's for this call."""
+    text = request.GET.get(parameter)
+    return kept.unseal(request.user.pk, _purpose(inquiry), text) if text else None
+
+
+def _purpose(inquiry) -> str:
+    return f"lookup for inquiry {inquiry.pk}" if inquiry else "lookup"
+
+
+def _begun(request: HttpRequest, inquiry) -> dict[str, str] | None:
+    """Words that fill the form, and are not looked up: to be changed, or left by a session that ended."""
+    if words := _kept(request, inquiry, WORDS):
+        return words
+    draft = drafts.typed(request)
+    return draft.dict() if draft else None
 
 
 def customer(request: HttpRequest, key: str) -> HttpResponse:
@@ -105,9 +140,12 @@ def customer(request: HttpRequest, key: str) -> HttpResponse:
         raise
     inquiry = inquiries.to_look_up_for(request.user, inquiry_id) if inquiry_id else None
     view = reading.open_customer(request.user, pk, inquiry)
+    words = request.GET.get(AGAIN, "")
     context = {
         "customer": view,
         "inquiry": inquiry,
+        "again": words if _kept(request, inquiry, AGAIN) else "",
+        "shown": keys.on_screen(request.user, inquiry and inquiry.pk, [view]),
         "lines": [(FIELD_LABELS[f], f, view.values[f]) for f in FIELDS if f in view.values],
         "usage": _usage_bars(view.usage),
         "seen_by": reverse("portal:who_has_seen", args=[key])
@@ -167,7 +205,8 @@ def disclosure_table(request: HttpRequest) -> HttpResponse:
 
 def import_customers(request: HttpRequest) -> HttpResponse:
     """Customers from the billing side's file: counts, and of bad rows only number, column and why."""
-    form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
+    sent = int(request.META.get("CONTENT_LENGTH") or 0)
+    form = ImportForm(request.POST, request.FILES, sent=sent) if request.method == "POST" else ImportForm()
     bad: list[BadRow] = []
     done = None
     if form.is_valid():
@@ -179,13 +218,14 @@ def import_customers(request: HttpRequest) -> HttpResponse:
                 file.name,
                 skip_bad=form.cleaned_data["skip_bad"],
                 most=MOST_ROWS,
-                report=lambda row: bad.append(row) if len(bad) < MOST_LISTED else None,
+                report=lambda row: bad.append(row) if len(bad) < MOST_NOTED else None,
             )
         except Unfit as unfit:
             bad = []
             form.add_error("file", str(unfit))
-    bad.sort(key=lambda row: row.number)
-    context = {"form": form, "done": done, "bad": bad, "most": MOST_LISTED}
+    bad = sorted(bad, key=lambda row: row.number)[:LISTED]
+    more = done.skipped - len({row.number for row in bad}) if done else 0
+    context = {"form": form, "done": done, "bad": bad, "more": more}
     return render(request, "portal/import_customers.html", context)
 
 

@@ -15,6 +15,7 @@ from access.policy.lookups import (
     check_called_for,
     check_contractor_is_called_for,
     check_still_live,
+    check_still_shown,
     live_emergencies_of,
 )
 from access.policy.reviewing import (
@@ -56,7 +57,8 @@ __all__ = [
     "check_contractor_is_called_for", "check_holds_contract", "check_may", "check_may_act",
     "check_may_answer", "check_may_export_history", "check_may_grant_under", "check_may_review",
     "check_may_review_emergency", "check_may_review_person", "check_page", "check_second_person",
-    "check_still_live", "contracts_to_grant_under", "contracts_to_review", "emergencies_to_decide_on",
-    "emergencies_to_review", "has_to_change_password_first", "holds_contract", "live_emergencies_of", "may",
-    "may_act", "may_answer", "may_open", "people_of_other_auditors", "reviews_every_contract",
+    "check_still_live", "check_still_shown", "contracts_to_grant_under", "contracts_to_review",
+    "emergencies_to_decide_on", "emergencies_to_review", "has_to_change_password_first", "holds_contract",
+    "live_emergencies_of", "may", "may_act", "may_answer", "may_open", "people_of_other_auditors",
+    "reviews_every_contract",
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 And why not: a contractor's refusal names the first fact that does not hold.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -105,6 +106,26 @@ def check_still_live(basis: Basis) -> None:
     grants = {scope.grant_id for scope in basis.scopes if scope.grant_id}
     if Grant.objects.live().filter(pk__in=grants).count() != len(grants):
         raise _why_not(basis.person, None)
+
+
+def check_still_shown(
+    person: Person, inquiry: Inquiry | None, shown: Iterable[tuple[str, frozenset[str]]]
+) -> None:
+    """Raises Denied unless what is on the person's screen would be shown for the same inquiry now.
+
+    shown: codes of areas, each with the fields that are shown of its customers.
+    """
+    basis = basis_for_lookup(person, inquiry)
+    shown = list(shown)
+    codes = [code for code, _fields in shown]
+    areas = dict(ServiceArea.objects.filter(code__in=codes).order_by().values_list("code", "pk"))
+    for code, fields in shown:
+        if not any(_reaches(scope, areas.get(code), fields) for scope in basis.scopes):
+            raise Denied("customer_unknown", inquiry_id=basis.inquiry_id)
+
+
+def _reaches(scope: Scope, area: int | None, fields: frozenset[str]) -> bool:
+    return fields <= scope.fields and (scope.areas is None or area in scope.areas)
 
 
 def live_emergencies_of(person: Person, at: datetime | None = None):

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from access import answering, board, clock, watching
 from access.models import Emergency, Grant, Heartbeat, Inquiry
-from audit.reading import readable
+from audit.events import EVENTS
 from customers.models import ServiceArea
 
 #: How many lines a list behind a number shows.
@@ -28,7 +28,7 @@ def night(request: HttpRequest) -> HttpResponse:
         "contracts": board.live_grants_by_contract(),
         "bars": bars,
         "lookups": sum(bar.count for bar in bars),
-        "most": max(bar.count for bar in bars),
+        "busiest": max(bars, key=lambda bar: bar.count),
         "by_kind": [(row, Inquiry.Kind(row["kind"]).label) for row in by_kind],
         "by_area": [(row, _area_name(row)) for row in board.inquiries_by("area", emergencies)],
         "waiting": answering.waiting_for(request.user).count(),
@@ -57,15 +57,15 @@ def live_grants(request: HttpRequest) -> HttpResponse:
 
 
 def lookups(request: HttpRequest) -> HttpResponse:
-    """Contractors' lookups of the last hour or of one minute: who, when, which fields; no customer."""
-    entries = board.contractor_lookups()
+    """Contractors' lookups of the last hour or of one minute, as many as the board counts; no customer."""
     since = _moment(request.GET.get("minute", ""))
     if since:
-        entries = entries.between(since, since + timedelta(minutes=1))
+        found = board.lookups_between(since, since + timedelta(minutes=1))
     else:
-        entries = entries.between(clock.database_now() - timedelta(minutes=board.MINUTES))
-    lines = [(entry, readable(entry).title) for entry in entries.newest_first()[:LISTED]]
-    return render(request, "portal/lookups.html", {"lines": lines, "since": since})
+        found = board.lookups_between(board.first_minute(clock.database_now()))
+    lines = [(lookup, EVENTS[lookup["event"]][0]) for lookup in found[:LISTED]]
+    context = {"lines": lines, "since": since, "count": found.count()}
+    return render(request, "portal/lookups.html", context)
 
 
 def inquiries(request: HttpRequest) -> HttpResponse:
@@ -87,7 +87,12 @@ def inquiries(request: HttpRequest) -> HttpResponse:
         found = found.filter(area=area)
     others = request.GET.copy()
     others.pop("open", None)
-    context = {"inquiries": found[:LISTED], "only_open": only_open, "others": others.urlencode()}
+    context = {
+        "inquiries": found[:LISTED],
+        "count": found.count(),
+        "only_open": only_open,
+        "others": others.urlencode(),
+    }
     return render(request, "portal/board_inquiries.html", context)
 
 

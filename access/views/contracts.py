@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from access import accounts, dual_control, roster_file, rosters, suspension
+from access import accounts, drafts, dual_control, roster_file, rosters, suspension
 from access.errors import Unfit
 from access.forms import BecauseForm, RosterFileForm, RosterForm, TrainingForm
 from access.models import DelegationContract, Request, RosterEntry
@@ -17,6 +17,9 @@ from access.tasks import sweep
 from access.views.acting import act_on, attempt
 from customers.disclosure import TABLE
 from customers.models import ServiceArea
+
+#: Rows of a file that cannot be imported which the page lists.
+LISTED = 20
 
 
 def roster(request: HttpRequest, pk: int) -> HttpResponse:
@@ -52,7 +55,7 @@ def remove_from_roster(request: HttpRequest, pk: int, entry: int) -> HttpRespons
 def train(request: HttpRequest, pk: int, entry: int) -> HttpResponse:
     """Notes the day of somebody's training."""
     one = get_object_or_404(RosterEntry.objects.select_related("person"), pk=entry, contract=pk)
-    form = TrainingForm(request.POST or None, initial={"trained_on": timezone.localdate()})
+    form = TrainingForm(drafts.typed(request), initial={"trained_on": timezone.localdate()})
     return act_on(
         request,
         form,
@@ -70,9 +73,11 @@ def train(request: HttpRequest, pk: int, entry: int) -> HttpResponse:
 def import_roster(request: HttpRequest, pk: int) -> HttpResponse:
     """A roster from a CSV file: whole, or a list of its bad rows and nothing imported."""
     contract = get_object_or_404(DelegationContract, pk=pk)
-    form = RosterFileForm(request.POST or None, request.FILES or None)
+    sent = int(request.META.get("CONTENT_LENGTH") or 0)
+    posted = (request.POST, request.FILES) if request.method == "POST" else ()
+    form = RosterFileForm(*posted, sent=sent)
     bad = []
-    if request.method == "POST" and form.is_valid():
+    if form.is_valid():
         try:
             done = roster_file.load(request.user, contract, form.cleaned_data["file"].read())
         except Unfit as unfit:
@@ -86,14 +91,21 @@ def import_roster(request: HttpRequest, pk: int) -> HttpResponse:
                     % {"added": done.added, "trained": done.trained, "unchanged": done.unchanged},
                 )
                 return redirect("portal:roster", pk)
-    context = {"contract": contract, "form": form, "bad": bad}
+    listed = bad[:LISTED]
+    context = {
+        "contract": contract,
+        "form": form,
+        "bad": listed,
+        "count": len(bad),
+        "more": len(bad) - len(listed),
+    }
     return render(request, "portal/import_roster.html", context)
 
 
 def suspend(request: HttpRequest, pk: int) -> HttpResponse:
     """Suspends a contract: everything that runs under it stops."""
     contract = get_object_or_404(DelegationContract, pk=pk)
-    form = BecauseForm(request.POST or None)
+    form = BecauseForm(drafts.typed(request))
 
     def act() -> int:
         count = suspension.suspend(request.user, contract, form.cleaned_data["because"])

@@ -9,7 +9,7 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from access import clock, dual_control, granting, lifecycle, policy
+from access import clock, drafts, dual_control, granting, lifecycle, policy
 from access.forms import AreasForm, BecauseForm, DeclareForm, ExtendForm
 from access.models import Emergency, Grant, Person, Request, RosterEntry
 from access.tasks import sweep
@@ -78,7 +78,7 @@ def declare_emergency(request: HttpRequest) -> HttpResponse:
     """Declares and grants in one form and one transaction."""
     contracts = contracts_with_rosters(request.user)
     form = DeclareForm(
-        request.POST or None,
+        drafts.typed(request),
         areas=policy.areas_to_declare_in(request.user),
         contracts=contracts,
         now=clock.database_now(),
@@ -184,7 +184,7 @@ def extend_emergency(request: HttpRequest, pk: int) -> HttpResponse:
     furthest = lifecycle.furthest(running, now)
     said_of_each = dual_control.why_two_each(running, now).values()
     why_two = dict.fromkeys(sentence for said in said_of_each for sentence in said)  # each once
-    form = ExtendForm(request.POST or None, initial={"until": timezone.localtime(furthest)})
+    form = ExtendForm(drafts.typed(request), initial={"until": timezone.localtime(furthest)})
 
     def said(done) -> str:
         if isinstance(done, Request):
@@ -212,7 +212,7 @@ def change_areas(request: HttpRequest, pk: int) -> HttpResponse:
     one = get_object_or_404(Emergency, pk=pk)
     policy.check_may_act(request.user, "take areas away", areas=one.areas.all())
     mine = policy.areas_to_declare_in(request.user).filter(is_training=one.is_drill)
-    form = AreasForm(request.POST or None, areas=mine, initial={"areas": list(one.areas.all())})
+    form = AreasForm(drafts.typed(request), areas=mine, initial={"areas": list(one.areas.all())})
     return act_on(
         request,
         form,

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from access import granting, policy, revoking
+from access import drafts, granting, policy, revoking
 from access.errors import Unfit
 from access.forms import BecauseForm, GrantForm
 from access.models import Emergency, Grant, Person
@@ -31,7 +31,7 @@ def grant(request: HttpRequest, pk: int) -> HttpResponse:
     one = get_object_or_404(Emergency, pk=pk)
     policy.check_may_act(request.user, "grant", areas=one.areas.all())
     contracts = contracts_with_rosters(request.user)
-    form = GrantForm(request.POST or None, contracts=contracts)
+    form = GrantForm(drafts.typed(request), contracts=contracts)
     if request.method == "POST" and form.is_valid():
         given = attempt(
             request,
@@ -98,7 +98,7 @@ def revoke(request: HttpRequest, pk: int) -> HttpResponse:
 def revoke_person(request: HttpRequest, pk: int) -> HttpResponse:
     """Revokes everything that runs for one person."""
     person = get_object_or_404(Person, pk=pk, role="contractor")
-    form = BecauseForm(request.POST or None)
+    form = BecauseForm(drafts.typed(request))
     live = Grant.objects.live().filter(roster_entry__person=person)
     mine = live.filter(emergency__in=policy.emergencies_to_decide_on(request.user)).count()
     others = live.count() - mine

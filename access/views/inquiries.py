@@ -2,15 +2,19 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from access import inquiries, policy
+from access import drafts, inquiries, policy
+from access.band import situation
+from access.errors import Unfit
 from access.forms import ClosingForm, InquiryForm
 from access.models import Emergency
 from access.people import Role
 from access.views.acting import act_on
-from customers.views import AGAIN, lookup_page
+from customers import keys
+from customers.views import lookup_page
 
 #: How many inquiries a page lists.
 LISTED = 50
@@ -30,10 +34,14 @@ def take_inquiry(request: HttpRequest) -> HttpResponse:
     else:
         emergencies = Emergency.objects.open()
     is_contractor = request.user.role == Role.CONTRACTOR
-    form = InquiryForm(request.POST or None, emergencies=emergencies, of_one=is_contractor)
+    form = InquiryForm(drafts.typed(request), emergencies=emergencies, of_one=is_contractor)
     if request.method == "POST" and form.is_valid():
-        taken = inquiries.take(request.user, form.save(commit=False))
-        return redirect("portal:inquiry", taken.pk)
+        try:
+            taken = inquiries.take(request.user, form.save(commit=False))
+        except Unfit as unfit:
+            form.add_error(unfit.field, str(unfit))
+        else:
+            return redirect("portal:inquiry", taken.pk)
     return render(request, "portal/take_inquiry.html", {"form": form})
 
 
@@ -45,16 +53,11 @@ def inquiry(request: HttpRequest, pk: int) -> HttpResponse:
 def close_inquiry(request: HttpRequest, pk: int) -> HttpResponse:
     """Closes an own inquiry with what came of it."""
     inquiry = inquiries.own(request.user, pk)
-    form = ClosingForm(request.POST or None)
-
-    def act():
-        request.session.pop(AGAIN, None)  # the caller's words are not kept past the call
-        return inquiries.close(request.user, pk, **form.cleaned_data)
-
+    form = ClosingForm(drafts.typed(request))
     return act_on(
         request,
         form,
-        act,
+        lambda: inquiries.close(request.user, pk, **form.cleaned_data),
         lambda done: _("The inquiry is closed."),
         then=reverse("portal:inquiries"),
         page={
@@ -66,6 +69,14 @@ def close_inquiry(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def still(request: HttpRequest) -> HttpResponse:
-    """Empty while the person may look up. An open page asks every few seconds; refused, it leaves."""
+    """The band anew, while what a page shows may still be shown. A page asks every few seconds; refused, it leaves.
+
+    It asks about its own inquiry and its own customers, not whether there is anything that the person may see.
+    """
     policy.check_called_for(request.user)
-    return HttpResponse(status=204)
+    inquiry_id, shown = keys.read_on_screen(request.user, request.GET.get("shown", ""))
+    inquiry = inquiries.to_look_up_for(request.user, inquiry_id) if inquiry_id else None
+    policy.check_still_shown(request.user, inquiry, shown)
+    request.is_called_for = True  # type: ignore[attr-defined]
+    context = situation(request) | {"user": request.user, "moves": True}
+    return HttpResponse(render_to_string("portal/_band.html", context))

@@ -23,3 +23,35 @@ window.addEventListener("pageshow", (event) => {
     window.location.reload();
   }
 });
+
+// A result that was asked for by POST gets an address that asks again, sealed by the server.
+const address = document.getElementById("address");
+if (address) {
+  history.replaceState(null, "", address.href);
+}
+
+// Half a word is not looked up: nothing is asked while an input method composes, and what it composed is.
+let composing = false;
+document.addEventListener("compositionstart", () => {
+  composing = true;
+});
+document.addEventListener("compositionend", (event) => {
+  composing = false;
+  event.target.dispatchEvent(new Event("input", { bubbles: true }));
+});
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (composing && event.target.id === "lookup") {
+    event.preventDefault();
+  }
+});
+
+// The session ended while words were typed: they are sent once, for the server to keep them for their writer.
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  const form = document.getElementById("lookup");
+  const leadsTo = event.detail.xhr.getResponseHeader("HX-Redirect");
+  if (event.target.id === "still" && leadsTo && leadsTo.startsWith("/login/") && form && form.elements.words.value) {
+    event.preventDefault();
+    document.getElementById("results").replaceChildren();
+    form.submit();
+  }
+});

@@ -551,18 +551,6 @@ class TestTheBoard:
             assert client.get(reverse(f"portal:{name}") + query).status_code == 200
 
 
-def test_an_open_page_that_asks_is_sent_away_when_it_is_over(world, client_of):
-    emergency = world.declare()
-    client = client_of(world.contractor)
-    assert client.get("/still/", headers={"HX-Request": "true"}).status_code == 204
-    lifecycle.end(emergency, world.supervisor)
-    answer = client.get("/still/", headers={"HX-Request": "true"})
-    assert answer["HX-Redirect"] == "/"
-    assert LogEntry.objects.denials().newest_first()[0].reason == "no_emergency"
-    client.logout()
-    assert client.get("/still/", headers={"HX-Request": "true"})["HX-Redirect"] == "/login/"
-
-
 class TestWhatAHostileReviewFound:
     def test_a_drills_inquiry_opens_no_real_customer(self, world):
         world.declare()

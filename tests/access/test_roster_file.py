@@ -36,7 +36,7 @@ def load(world, text: str, encoding: str = "utf-8"):
         return roster_file.load(world.supervisor, world.contract, text.encode(encoding))
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp932"])
 def test_people_are_added_and_trainings_noted(world, newcomers, encoding):
     text = "氏名,研修日,利用者ID\n新人,2026/6/1,new01\n新人,,new02\n,2026-06-02,contractor\n"
     done = load(world, text, encoding)
@@ -87,6 +87,56 @@ def test_one_bad_row_keeps_all_out_and_every_bad_row_is_named(world, newcomers):
 def test_what_is_no_such_file_is_unfit(world, data):
     with pytest.raises(Unfit):
         roster_file.load(world.supervisor, world.contract, data)
+
+
+@pytest.mark.parametrize(
+    "day", ["26/11/2", "0026-11-02", "1999-12-31", "8/11/2", "2026/13/1", "2026-06-01-1", "999999999999-1-1"]
+)
+def test_a_year_of_two_digits_is_no_training_in_the_year_26(world, newcomers, day):
+    before = world.entry().trained_on
+    done = load(world, f"username,trained_on\ncontractor,{day}\n")
+    assert [row.number for row in done.bad] == [2]
+    assert world.entry().trained_on == before
+    if "0026" in day or "1999" in day:
+        assert "four digits" in done.bad[0].why
+
+
+@pytest.mark.parametrize("day", ["2026-06-01", "2026/6/1", "2026年6月1日", "２０２６／６／１"])
+def test_a_day_is_read_as_spreadsheets_write_it(world, newcomers, day):
+    load(world, f"username,trained_on\nnew01,{day}\n")
+    assert RosterEntry.objects.get(person__username="new01").trained_on.isoformat() == "2026-06-01"
+
+
+def test_by_hand_no_training_is_older_than_people_work(world, client_of):
+    path = reverse("portal:train", args=[world.contract.pk, world.entry().pk])
+    client = client_of(world.supervisor)
+    before = world.entry().trained_on
+    assert client.post(path, {"trained_on": "0026-11-02"}).context["form"].errors["trained_on"]
+    assert world.entry().trained_on == before
+
+
+def test_the_page_lists_twenty_bad_rows_and_says_how_many_more(world, client_of):
+    client = client_of(world.supervisor)
+    client.cookies["portal_language"] = "en"
+    path = reverse("portal:import_roster", args=[world.contract.pk])
+    rows = "".join(f"nobody{number},\n" for number in range(45))
+    page = client.post(path, {"file": SimpleUploadedFile("r.csv", f"username,trained_on\n{rows}".encode())})
+    page = page.content.decode()
+    assert "45 rows cannot be imported" in page
+    assert "And 25 more rows" in page
+    assert "nobody19" in page
+    assert "nobody20" not in page
+    assert page.index("nobody19") < page.index('type="file"'), "above the form, where it is seen"
+
+
+def test_a_file_over_the_limit_is_said_to_be_too_large(world, client_of, settings):
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 500
+    client = client_of(world.supervisor)
+    client.cookies["portal_language"] = "en"
+    path = reverse("portal:import_roster", args=[world.contract.pk])
+    page = client.post(path, {"file": SimpleUploadedFile("r.csv", b"x" * 600)}).content.decode()
+    assert "The file is too large: at most 5 MB." in page
+    assert "This field is required" not in page
 
 
 def test_only_who_keeps_rosters_imports(world):

@@ -37,6 +37,7 @@ ALIKE = {
     "ID",
     "CSV",
     "UTF-8",
+    "UTF-16",
     "CP932",
     "SHA-256",
     "JSON Lines",

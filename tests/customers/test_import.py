@@ -237,9 +237,19 @@ def test_a_made_up_customer_of_a_drill_never_becomes_a_real_one(world):
     assert Customer.objects.get(supply_point_number=KUNREN).area.is_training
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8", "cp932"])
+def test_spreadsheets_write_utf_16_with_tabs(world, encoding):
+    text = billing_file().getvalue().decode("utf-8-sig")
+    if encoding.startswith("utf-16"):
+        text = ("" if encoding == "utf-16" else "\ufeff") + text.replace(",", "\t")
+    done, bad = load(world, io.BytesIO(text.encode(encoding)))
+    assert (bad, done.is_done) == ([], True)
+
+
 @pytest.mark.parametrize(
     ("data", "why"),
     [
+        (billing_file().getvalue().decode("utf-8-sig").encode("utf-16-le"), "without its mark"),
         (b"", "does not name these columns"),
         (billing_file(header=JAPANESE[:-1]).getvalue(), "these columns: generator_output_kw."),
         (billing_file([*GOOD.values(), "x"], header=[*JAPANESE, "name"]).getvalue(), "twice"),
@@ -248,7 +258,7 @@ def test_a_made_up_customer_of_a_drill_never_becomes_a_real_one(world):
         (billing_file(months=("使用電力量 2025-01", "usage 2025-01")).getvalue(), "twice"),
         ((",".join(ENGLISH) + "\n").encode(), "no rows"),
         ((",".join(ENGLISH) + '\n"08').encode(), "no CSV file"),
-        ("契約名義\n".encode("euc-jp") + b"\xff\xff\x81", "neither UTF-8 nor CP932"),
+        ("契約名義\n".encode("euc-jp") + b"\xff\xff\x81", "neither UTF-8, UTF-16 nor CP932"),
     ],
 )
 def test_what_is_no_such_file_is_unfit(world, data, why):
@@ -480,19 +490,22 @@ def test_the_page_lists_bad_rows_without_what_they_say_and_imports_the_others_on
     assert Customer.objects.filter(supply_point_number=NEW).exists()
 
 
-def test_the_page_says_why_a_file_is_none_and_lists_a_thousand_at_most(page, monkeypatch):
+def test_the_page_says_why_a_file_is_none_and_lists_twenty_rows_at_most(page, monkeypatch):
     assert "these columns" in page(io.BytesIO(b"x\ny\n")).content.decode()
-    many = billing_file(*({"supply_point_number": str(number)} for number in range(views.MOST_LISTED + 5)))
+    many = billing_file(*({"supply_point_number": str(number)} for number in range(views.MOST_NOTED + 5)))
     shown = page(many)
-    assert len(shown.context["bad"]) == views.MOST_LISTED
+    assert [row.number for row in shown.context["bad"]] == list(range(2, 22))
     assert "1005 rows cannot be imported" in shown.content.decode()
+    assert "And 985 more rows" in shown.content.decode()
     monkeypatch.setattr(views, "MOST_ROWS", 3)
     assert "more than 3 rows" in page(many).content.decode()
 
 
 def test_a_file_too_large_for_memory_is_not_taken_for_it_would_lie_on_a_disk(page, settings):
     settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 500
-    assert "Choose a file of at most 25 MB." in page(billing_file()).content.decode()
+    shown = page(billing_file()).content.decode()
+    assert "The file is too large: at most 25 MB." in shown
+    assert "This field is required" not in shown
     assert not Customer.objects.filter(supply_point_number=NEW).exists()
 
 

@@ -126,14 +126,33 @@ def give_long_names() -> None:
     DelegationContract.objects.update(title="W" * 100)
 
 
+#: Ids that two things of a page have, and texts under 12 pixels.
+OF_ITS_OWN = """() => {
+  const ids = [...document.querySelectorAll("[id]")].map((one) => one.id), small = [];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const around = texts.currentNode.parentElement;
+    if (texts.currentNode.data.trim() && around.checkVisibility() && !around.closest("svg")
+        && parseFloat(getComputedStyle(around).fontSize) < 12) small.push(texts.currentNode.data.trim());
+  }
+  return {twice: ids.filter((one, at) => ids.indexOf(one) !== at), small};
+}"""
+
+
 @pytest.mark.parametrize(("width", "language", "scheme"), [(390, "en", "dark"), (1440, "ja", "light")])
 def test_every_page_fits_and_obeys_its_policy(addresses, visit, width, language, scheme):
     if width == 390:
         give_long_names()
     for role, paths in addresses.items():
         page = visit(role, width=width, language=language, color_scheme=scheme)
+        titles: dict[str, str] = {}
         for path in paths:
             page.goto(path)
+            found = page.evaluate(OF_ITS_OWN)
+            assert not found["twice"], f"{path}: {found['twice']} are ids of two things"
+            assert not found["small"], f"{path}: too small to read: {found['small']}"
+            subject = path.split("?")[0]
+            assert titles.setdefault(page.title(), subject) == subject, f"{page.title()}: two pages"
             assert page.locator("main h1").count() == 1, path
             assert page.locator(".band").is_visible(), path
             wider = page.evaluate(
