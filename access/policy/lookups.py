@@ -6,6 +6,7 @@ And why not: a contractor's refusal names the first fact that does not hold.
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from guardian.shortcuts import get_objects_for_group
 
 from access.errors import Denied
@@ -19,6 +20,8 @@ from customers.models import Organization, ServiceArea
 CONSULT = "customers.consult_servicearea"
 LOOK_UP = "customers.look_up_customer"
 EXPORT = "customers.export_own_customers"
+#: Results in one piece for who may ask for the next one; a contractor sees one piece, of the contract's size.
+PIECE = 20
 
 
 def basis_for_lookup(person: Person, inquiry: Inquiry | None = None, at: datetime | None = None) -> Basis:
@@ -52,7 +55,7 @@ def basis_for_export(person: Person, retailer: Organization) -> Basis:
     if person.organization_id != retailer.pk:
         raise Denied("not_your_customers")
     own, _others = _retailer_basis(person).scopes
-    return Basis(person, Audience.RETAILER, "export", (own,))
+    return Basis(person, Audience.RETAILER, "export", (own,), limits_of(Audience.RETAILER))
 
 
 def check_called_for(person: Person, at: datetime | None = None) -> None:
@@ -113,6 +116,12 @@ def live_emergencies_of(person: Person, at: datetime | None = None):
     return Emergency.objects.filter(pk__in=live.values("emergency_id"))
 
 
+def limits_of(audience: Audience) -> Limits:
+    """The limits of who needs no contract: the settings' thresholds, and results in one piece."""
+    slow_after, stop_after = settings.LOOKUPS_IN_TEN_MINUTES[audience.value]
+    return Limits(PIECE, slow_after, stop_after)
+
+
 def _operator_basis(person: Person, inquiry: Inquiry | None) -> Basis:
     assert person.office  # the database's: operators have one
     # The office's rights alone: a former contractor's own may not be reconciled yet
@@ -121,7 +130,8 @@ def _operator_basis(person: Person, inquiry: Inquiry | None) -> Basis:
     if not ids:
         raise Denied("no_area")
     scope = Scope(fields_for(Audience.OPERATOR), areas=ids)
-    return Basis(person, Audience.OPERATOR, "own_area", (scope,), inquiry.pk if inquiry else None)
+    limits = limits_of(Audience.OPERATOR)
+    return Basis(person, Audience.OPERATOR, "own_area", (scope,), limits, inquiry.pk if inquiry else None)
 
 
 def _retailer_basis(person: Person) -> Basis:
@@ -129,7 +139,7 @@ def _retailer_basis(person: Person) -> Basis:
     areas = frozenset(ServiceArea.objects.filter(is_training=False).order_by().values_list("pk", flat=True))
     own = Scope(fields_for(Audience.RETAILER, own=True), areas=areas, retailer_id=person.organization_id)
     others = Scope(fields_for(Audience.RETAILER), areas=areas)
-    return Basis(person, Audience.RETAILER, "switching", (own, others))
+    return Basis(person, Audience.RETAILER, "switching", (own, others), limits_of(Audience.RETAILER))
 
 
 def _contractor_basis(person: Person, inquiry: Inquiry | None, at: datetime | None) -> Basis:
@@ -158,9 +168,9 @@ def _contractor_basis(person: Person, inquiry: Inquiry | None, at: datetime | No
         max_results=min(row[f"{of}max_results"] for row in rows),
         slow_after=min(row[f"{of}slow_after"] for row in rows),
         stop_after=min(row[f"{of}stop_after"] for row in rows),
-        counted_from=min(row["starts_at"] for row in rows),
+        granted_at=max(row["starts_at"] for row in rows),
     )
-    return Basis(person, Audience.CONTRACTOR, "live_grant", tuple(scopes), inquiry.pk, limits)
+    return Basis(person, Audience.CONTRACTOR, "live_grant", tuple(scopes), limits, inquiry.pk)
 
 
 def _best_grant_of_each_area(rows: list[dict]) -> dict[int, list[int]]:

@@ -108,7 +108,7 @@ def test_an_order_is_nobodys_to_choose(audience, name, own):  # noqa: F811
     if inquiry:
         return  # a contractor's lookup means one household: there is nothing to order
     Customer.objects.filter(supply_point_number=JIRO).update(
-        area=Customer.objects.get(supply_point_number=HANAKO).area, town_key="番町1-9"
+        area=Customer.objects.get(supply_point_number=HANAKO).area, town_key="番町|1-9-|"
     )
     orders = [listed(client.post(reverse("portal:lookup") + q, {"address": "高松市番町"})) for q in
               ("", "?o=1", "?o=-8", "?ordering=retailer", "?order_by=-generator_output_kw")]  # fmt: skip
@@ -329,7 +329,7 @@ def test_an_operator_of_one_area_cannot_name_another(world):
 def test_what_says_nothing_is_no_second_key(audience, words):  # noqa: F811
     """A prefecture, a municipality, a legal form, one character: with them a surname would be browsed."""
     client, _key, inquiry = audience("contractor")
-    Customer.objects.filter(supply_point_number=HANAKO).update(town_key="20代町1-8-15")
+    Customer.objects.filter(supply_point_number=HANAKO).update(town_key="-20-代町|1-8-15-|")
     before = LogEntry.objects.disclosures().count()
     response = client.post(reverse("portal:inquiry", args=[inquiry.pk]), words)
     assert response.status_code == 200
