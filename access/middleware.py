@@ -84,7 +84,7 @@ def _until_refused(request, pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def _refuse(request, denied: Denied):
     recording.denial(request.user, denied.reason, path=request.path, **denied.facts)
-    if denied.reason == "too_fast" and request.headers.get("HX-Request") == "true":
+    if denied.reason in ("too_fast", "paused") and request.headers.get("HX-Request") == "true":
         return HttpResponse(format_html('<p class="note" role="alert">{}</p>', denied.sentence))
     if leave := _leave(request, reverse("portal:index")):
         return leave

@@ -44,6 +44,9 @@ def look_up(world, client_of):
         ("phone", "0" * 10_000, "at most 40 characters"),
         ("supply_point_number", "0" * 10_000, "at most 60 characters"),
         ("address", "高松\x00市", "Null characters are not allowed"),
+        ("words", "\ufdfa" * 200, "stand for a whole phrase"),
+        ("address", "番町\ufdfa" + "\u33a9" * 90, "stand for a whole phrase"),
+        ("name", "\ufdfa" * 4, "stand for a whole phrase"),
     ],
 )
 def test_bad_input_is_explained_beside_its_field(look_up, field, typed, says):
