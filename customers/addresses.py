@@ -12,7 +12,7 @@ from typing import NamedTuple
 from kanjize import kanji2number
 
 from customers import postal
-from customers.normalising import KANJI, characters_of, katakana
+from customers.normalising import KANJI, characters_of, katakana, with_small_sounds
 from customers.variants import DASHES
 
 PREFECTURES = (
@@ -108,7 +108,7 @@ def said(text: str) -> str:
     words = katakana(text).translate(_SIGNS).split()
     # spaces between all characters say nothing
     text = "".join(words) if len(words) > 2 and all(len(word) == 1 for word in words) else " ".join(words)
-    return _ONE_AS_A_DASH.sub("-", _AROUND_DASHES.sub("-", text))
+    return _ONE_AS_A_DASH.sub("-", _AROUND_DASHES.sub("-", with_small_sounds(text)))
 
 
 def parse(said: str) -> Address:
@@ -132,7 +132,7 @@ def text(said: str) -> str:
     """A town or a building: without blanks and dashes, each number between marks, 大字 and 字 unsaid."""
     kept = _NOTHING.sub("", _NUMERALS.sub(lambda numeral: _marked(numeral[0]), said))
     kept = _FLOOR.sub("f", _ROOM.sub("", _OKURIGANA.sub("", _AZA.sub("", kept))))
-    return kept.replace(_EDGE, NUMBER)
+    return with_small_sounds(kept).replace(_EDGE, NUMBER)
 
 
 def key(address: str, municipality: str) -> str:

@@ -126,8 +126,12 @@ def plain(text: str) -> str:
 
 def katakana(text: str) -> str:
     """Plain text in one case and one kana, each character in one of the ways to write it."""
-    kana = plain(text).lower().translate(_KANA)
-    return _SMALL_NO.sub("ノ", _SMALL_KE.sub("ケ", kana))
+    return plain(text).lower().translate(_KANA)
+
+
+def with_small_sounds(text: str) -> str:
+    """Katakana, of which blanks are gone, with the small sounds between kanji in one of the ways to write them."""
+    return _SMALL_NO.sub("ノ", _SMALL_KE.sub("ケ", text))
 
 
 def digits(text: str) -> str:
@@ -153,7 +157,7 @@ def name(text: str) -> str:
     are alike, and the legal form of a company; hiragana, small kana and how a vowel is made long are one."""
     text = _without_legal_form(katakana(text))
     text = _VU.sub(lambda said: VU[said[0]], text).translate(_NAME)
-    return _with_long_vowels(text)
+    return _with_long_vowels(with_small_sounds(text))
 
 
 def tail(text: str) -> str:

@@ -7,17 +7,23 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from guardian.shortcuts import get_objects_for_group
 
 from access.errors import Denied
-from access.models import AreaUserPermission, DelegationContract, Emergency, Grant, Inquiry, RosterEntry
+from access.models import (
+    AreaGroupPermission,
+    AreaUserPermission,
+    DelegationContract,
+    Emergency,
+    Grant,
+    Inquiry,
+    RosterEntry,
+)
 from access.people import Person, Role
 from access.policy.basis import Basis, Limits, Scope
 from access.policy.work import check_may
 from customers.disclosure import Audience, fields_for
 from customers.models import Organization, ServiceArea
 
-CONSULT = "customers.consult_servicearea"
 LOOK_UP = "customers.look_up_customer"
 EXPORT = "customers.export_own_customers"
 #: Results in one piece for who may ask for the next one; a contractor sees one piece, of the contract's size.
@@ -123,10 +129,11 @@ def limits_of(audience: Audience) -> Limits:
 
 
 def _operator_basis(person: Person, inquiry: Inquiry | None) -> Basis:
-    assert person.office  # the database's: operators have one
     # The office's rights alone: a former contractor's own may not be reconciled yet
-    areas = get_objects_for_group(person.office.group, CONSULT, ServiceArea, accept_global_perms=False)
-    ids = frozenset(areas.order_by().values_list("pk", flat=True))
+    permitted = AreaGroupPermission.objects.filter(
+        group__office=person.office_id, permission__codename="consult_servicearea"
+    )
+    ids = frozenset(permitted.order_by().values_list("content_object_id", flat=True))
     if not ids:
         raise Denied("no_area")
     scope = Scope(fields_for(Audience.OPERATOR), areas=ids)

@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone, translation
 
 from access import (
@@ -18,6 +19,7 @@ from access import (
     session_ends,
     suspension,
 )
+from access.errors import Unfit
 from access.models import DelegationContract, Inquiry, Request
 from access.people import Person
 from audit import acting, archiving, errands, feed, months, proving, recording, review, sealing
@@ -54,6 +56,9 @@ def everything(world, client_of) -> None:
     reading.look_up(world.contractor, reading.Terms(phone="087-821-0001"), taken)
     reading.look_up(world.contractor, reading.Terms(phone="087-999-9999"), taken)
     reading.open_customer(world.contractor, world.customers[HANAKO].pk, taken)
+    with pytest.raises(Unfit):
+        reading.look_up(world.contractor, reading.Terms(name="カガワ"), taken)
+    call_command("rekey_customers", verbosity=0)
     Customer.objects.filter(supply_point_number=JIRO).update(kana_key="カガワジロウ", town_key="番町|2-|")
     DelegationContract.objects.update(max_results=1)
     reading.look_up(world.contractor, reading.Terms(name="カガワ", address="番町"), taken)
