@@ -28,7 +28,7 @@ PART, NUMBER = "|", "-"
 LONGEST_BEFORE = 12
 
 #: Whatever stands between two digits keeps them apart; a bracket is a blank.
-_SIGNS = dict.fromkeys([*characters_of("P", "S"), *map(ord, DASHES)], "-")
+_SIGNS: dict[int, str | None] = dict.fromkeys([*characters_of("P", "S"), *map(ord, DASHES)], "-")
 _SIGNS |= dict.fromkeys(characters_of("Ps", "Pe"), " ") | {ord(PART): None}
 _AROUND_DASHES = re.compile(" *-[- ]*")
 #: Between digits it is a dash that was written as it looks, and never the digit.

@@ -24,6 +24,7 @@ from access.policy.work import check_may
 from customers.disclosure import Audience, fields_for
 from customers.models import Organization, ServiceArea
 
+CONSULT = "customers.consult_servicearea"
 LOOK_UP = "customers.look_up_customer"
 EXPORT = "customers.export_own_customers"
 #: Results in one piece for who may ask for the next one; a contractor sees one piece, of the contract's size.
@@ -129,6 +130,8 @@ def limits_of(audience: Audience) -> Limits:
 
 
 def _operator_basis(person: Person, inquiry: Inquiry | None) -> Basis:
+    if person.office_id is None:  # the database refuses an operator without one
+        raise Denied("no_area")
     # The office's rights alone: a former contractor's own may not be reconciled yet
     permitted = AreaGroupPermission.objects.filter(
         group__office=person.office_id, permission__codename="consult_servicearea"
