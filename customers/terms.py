@@ -97,7 +97,8 @@ class Terms:
         """
         if self.is_whole_key or self.has_house_number(places):
             return True
-        keys = [self.supply_point_number, self.phone, len(self._name_key) >= 2]
+        # What only goes on with a vowel says no name
+        keys = [self.supply_point_number, self.phone, len(self._name_key.lstrip("ー")) >= 2]
         keys.append(min((way.length for way in self._towns(places)), default=0) >= 2)
         return sum(map(bool, keys)) >= 2
 
@@ -217,7 +218,7 @@ def _ways(said: str, step: Step, places: Sequence[Place], *, house_alone: bool) 
     for place, address in _read(said, places):
         if place and not address:
             ways.append(Q(area_id=place.pk))
-        elif address:
+        elif address and (step != Step.PART or address.length >= PART):
             within = Q(area_id=place.pk) if place else Q()
             ways += [within & way for way in _town(address, step, house_alone=house_alone)]
             if step == Step.HOUSE:

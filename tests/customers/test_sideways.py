@@ -324,6 +324,9 @@ def test_an_operator_of_one_area_cannot_name_another(world):
         {"address": "高松市-"},
         {"name": "株式会社", "phone": "0001"},
         {"words": "株式会社 高松市番町"},
+        {"name": "ーーー", "phone": "0001"},
+        {"name": "\u200d香\ufe0f\u00ad", "address": "高松市番町"},
+        {"address": "番町\u202e\u200b", "words": "ﾃﾝ"},
     ],
 )
 def test_what_says_nothing_is_no_second_key(audience, words):  # noqa: F811
