@@ -323,7 +323,7 @@ class InquiryForm(forms.ModelForm):
 
     def clean_caller_phone(self) -> str:
         typed = self.cleaned_data["caller_phone"]
-        if typed and len(normalising.digits(typed)) not in range(9, 12):
+        if typed and len(normalising.phone(typed)) not in range(9, 12):
             raise forms.ValidationError(_("Give the whole phone number, or leave it empty."))
         return typed
 

@@ -87,7 +87,7 @@ def _until_refused(request, pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def _refuse(request, denied: Denied):
     _write_down(request, denied)
-    if denied.reason == "too_fast" and request.headers.get("HX-Request") == "true":
+    if denied.reason in ("too_fast", "paused") and request.headers.get("HX-Request") == "true":
         return HttpResponse(format_html('<p class="note" role="alert">{}</p>', denied.sentence))
     if leave := _leave(request, reverse("portal:index")):
         return leave

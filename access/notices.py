@@ -54,6 +54,7 @@ SENTENCES = {
     "password":   gettext_noop("A new password for your account was asked for (%(by)s). If you did not ask for one, say so at once."),
     "terms":      gettext_noop("The terms of the contract “%(name)s” were changed (%(by)s)."),
     "stopped":    gettext_noop("%(by)s looked up more than any caller explains (%(until)s): the grants are revoked. Look at what was looked up."),
+    "paused":     gettext_noop("%(by)s looked up more than any caller explains (%(until)s), and had to pause. Look at what was looked up."),
     "silent":     gettext_noop("No worker has been heard from since %(until)s. Refusals hold all the same; ask IT to look."),
 }
 # fmt: on
@@ -196,6 +197,12 @@ def stopped(person: Person, at: datetime) -> None:
     contracts = DelegationContract.objects.filter(roster__person=person)
     tell(supervisors(), "stopped", about, words, reverse("portal:lookups"))
     tell(auditors_of(contracts), "stopped", about, words, reverse("portal:history"))
+
+
+def paused(person: Person, at: datetime) -> None:
+    """Tells supervisors that somebody who needs no grant was stopped for a while."""
+    words = {"by": person.name, "until": at.isoformat()}
+    tell(supervisors(), "paused", f"person {person.pk} {at.isoformat()}", words, reverse("portal:lookups"))
 
 
 @transaction.atomic

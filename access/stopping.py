@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from access import clock, notices, pace, revoking
-from access.models import Grant, Person
+from access.models import Grant, Notice, Person
 from access.reconcile import reconcile
 from audit.models import LogEntry
 
@@ -30,4 +30,22 @@ def revoke_who_was_stopped() -> int:
         notices.stopped(person, last)
     if count:
         reconcile()
+    return count
+
+
+@transaction.atomic
+def tell_of_who_was_paused() -> int:
+    """Tells supervisors of people who need no grant and were stopped: once for each window."""
+    since = clock.database_now() - pace.WINDOW
+    pauses = LogEntry.objects.filter(
+        kind=LogEntry.Kind.DENIAL, event="denied", reason="paused", timestamp__gt=since
+    )
+    count = 0
+    for person in Person.objects.filter(pk__in=pauses.values("actor")):
+        told = Notice.objects.filter(
+            kind="paused", about__startswith=f"person {person.pk} ", made_at__gt=since
+        )
+        if not told.exists():
+            notices.paused(person, pauses.filter(actor=person).newest_first()[0].timestamp)
+            count += 1
     return count

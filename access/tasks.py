@@ -22,6 +22,7 @@ def _clear_expired_sessions() -> None:
 STEPS = (
     lifecycle.end_what_is_due,
     stopping.revoke_who_was_stopped,
+    stopping.tell_of_who_was_paused,
     reconcile,
     session_ends.close_sessions_of_ended_grants,
     requests.let_lapse,

@@ -288,6 +288,11 @@ UNSERVED_TOWNS = {
     "38202": ["吉海町", "宮窪町", "伯方町", "上浦町", "大三島町", "関前"],
 }
 EMERGENCY_MAX_HOURS = 72
+# How many lookups of one person in ten minutes are slowed, and how many stopped. (A contractor's are the contract's.)
+LOOKUPS_IN_TEN_MINUTES = {
+    "operator": env.list("OPERATOR_LOOKUPS", cast=int, default=[90, 240]),
+    "retailer": env.list("RETAILER_LOOKUPS", cast=int, default=[60, 180]),
+}
 # Reviews: days until one is overdue, and a contract is granted by two; entries that are drawn to be judged.
 REVIEW_DAYS = env.int("REVIEW_DAYS", default=14)
 REVIEW_SAMPLE = env.int("REVIEW_SAMPLE", default=20)

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from customers import normalising
+from customers import normalising, stored
 from customers.billing_file import COLUMNS, BillingFile, label
 from customers.models import Customer
 from customers.one_line import NOT_IN_ONE_LINE, ONE_LINE
@@ -48,12 +48,12 @@ MADE_FROM = {
     "town_key": "address",
 }
 LONGEST = {field.name: field.max_length for field in Customer._meta.fields if field.max_length}
-KEY_LIMITS = tuple((name, LONGEST[name]) for name in normalising.Keys._fields)
+KEY_LIMITS = tuple((name, LONGEST[name]) for name in stored.Keys._fields)
 #: The values of a good row, by column of the customers' table; its usage follows them.
 VALUES = (
     "supply_point_number", "area_id", "name", "name_kana", "address", "phone", "voltage", "retailer_id",
     "menu_category", "service_menu", "contracted_capacity_kva", "contracted_power_kw",
-    "power_factor_percent", "fit_started_on", "generator_output_kw", *normalising.Keys._fields,
+    "power_factor_percent", "fit_started_on", "generator_output_kw", *stored.Keys._fields,
 )  # fmt: skip
 
 _NUMBER = re.compile("[0-9]{22}")
@@ -128,7 +128,7 @@ class Judge:
         if bad:
             return None, bad
         values[1], municipality = values[1]
-        keys = normalising.keys(
+        keys = stored.keys(
             name=values[2], name_kana=values[3], address=values[4], phone=values[5], municipality=municipality
         )
         for key, (name, longest) in zip(keys, KEY_LIMITS, strict=True):
@@ -223,8 +223,15 @@ def _supply_point_number(text: str) -> str:
 
 
 def _phone(text: str) -> str:
-    if len(normalising.digits(_phone_text(text))) not in PHONE_DIGITS:
+    number = normalising.phone(_phone_text(text))
+    if len(number) not in PHONE_DIGITS:
         raise Wrong(_("A phone number has 9 to 11 digits."))
+    if normalising.digits(text) == number.removeprefix("0"):
+        raise Wrong(
+            _(
+                "A phone number begins with 0, which a spreadsheet drops: make the column text, and export again."
+            )
+        )
     return text
 
 

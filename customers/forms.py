@@ -8,44 +8,61 @@ from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from customers import normalising, terms
+from customers import addresses, normalising
 from customers.disclosure import FIELD_LABELS
 from customers.models import LastDigits
 from customers.terms import ASKS_OF, NUMBER_DIGITS, PHONE_DIGITS, Place, Terms
+from customers.words import from_words
+
+
+class Words(forms.CharField):
+    """What is typed of a caller, with a bound that holds after normalising too: ﷺ alone becomes 18 characters."""
+
+    default_error_messages = {
+        "swells": _(
+            "Some of these characters each stand for a whole phrase: write them out, or leave them out."
+        )
+    }
+
+    def clean(self, value):
+        typed = super().clean(value)
+        if len(normalising.plain(typed)) > self.max_length:
+            raise forms.ValidationError(self.error_messages["swells"], code="swells")
+        return typed
 
 
 class LookupForm(forms.Form):
     """One box for all that the caller says, and a field each; those that the person is not shown are not there."""
 
-    words = forms.CharField(
+    words = Words(
         label=_("What the caller says"),
         required=False,
         max_length=200,
         help_text=_("Name, address, phone, supply point number, in any order, with a space between."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    name = forms.CharField(
+    name = Words(
         label=FIELD_LABELS["name"],
         required=False,
         max_length=60,
         help_text=_("Kana or as written; the beginning, the given name or a part."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    address = forms.CharField(
+    address = Words(
         label=FIELD_LABELS["address"],
         required=False,
         max_length=100,
         help_text=_("From the municipality or from the town; chome, banchi and hyphens are the same."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    phone = forms.CharField(
+    phone = Words(
         label=FIELD_LABELS["phone"],
         required=False,
         max_length=40,
         help_text=_("The whole number; or its last four digits, with something else."),
         widget=forms.TextInput(attrs={"inputmode": "tel", "autocomplete": "off"}),
     )
-    supply_point_number = forms.CharField(
+    supply_point_number = Words(
         label=FIELD_LABELS["supply_point_number"],
         required=False,
         max_length=60,
@@ -77,7 +94,7 @@ class LookupForm(forms.Form):
         count = len(normalising.digits(typed))
         if not typed.strip():
             return ""
-        if re.search(r"[^0-9\-]", normalising.address(typed)):
+        if re.search(r"[^0-9\-]", addresses.said(typed)):
             raise forms.ValidationError(_("A supply point number has digits only."))
         if not LastDigits.COUNT <= count <= NUMBER_DIGITS:
             raise forms.ValidationError(
@@ -91,7 +108,7 @@ class LookupForm(forms.Form):
 
     def clean_phone(self) -> str:
         typed = self.cleaned_data["phone"]
-        if typed.strip() and len(normalising.digits(typed)) not in (LastDigits.COUNT, *PHONE_DIGITS):
+        if typed.strip() and len(normalising.phone(typed)) not in (LastDigits.COUNT, *PHONE_DIGITS):
             raise forms.ValidationError(
                 _("Give the whole phone number (10 or 11 digits) or its last four digits.")
             )
@@ -105,7 +122,7 @@ class LookupForm(forms.Form):
 
     def clean_address(self) -> str:
         typed = self.cleaned_data["address"]
-        if typed.strip() and len(normalising.address(typed)) < 2:
+        if typed.strip() and addresses.parse(addresses.said(typed)).length < 2:
             raise forms.ValidationError(_("Give at least two characters of the address."))
         return typed
 
@@ -127,7 +144,7 @@ class LookupForm(forms.Form):
     def _meant(self, cleaned: dict) -> Terms:
         """The terms of the box, and of the fields where they say more."""
         words = cleaned.get("words", "").strip()
-        meant, instead = terms.from_words(words, self.places) if words else (Terms(), None)
+        meant, instead = from_words(words, self.places) if words else (Terms(), None)
         said = {name: text for name in ASKS_OF if (text := cleaned.get(name, "").strip())}
         self.terms = replace(meant, **said)
         if instead and replace(instead, **said).asks_of() <= self.shown:
@@ -168,5 +185,5 @@ class ImportForm(FileForm):
 
 def _says_enough(key: str) -> bool:
     """Two letters of kana, or one character of a written name: 林 and 森 are names."""
-    letters = re.sub(r"[\W_ー]", "", key)
+    letters = re.sub(r"[\W_]", "", key.lstrip("ー"))
     return len(letters) >= (2 if normalising.is_kana(key) else 1)

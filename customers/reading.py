@@ -18,14 +18,13 @@ from access.people import Person
 from access.policy import Basis, Scope
 from audit import recording
 from audit.models import LogEntry
-from customers import normalising, shown
+from customers import addresses, shown
+from customers.disclosure import Audience
 from customers.models import Customer, MonthlyUsage, ServiceArea
 from customers.searching import TooSlow, in_time, search
 from customers.shown import LISTED, CustomerView
-from customers.terms import Place, Terms
+from customers.terms import Place, Plan, Terms
 
-#: Results in one piece, by audience; a contractor's are the contract's, and there is one piece.
-LIMITS = {"operator": 20, "retailer": 20}
 #: What is said to who asked for too little.
 ASK_FOR_MORE = _(
     "Ask the caller for more, until it can mean one household: a whole number, the address down to the "
@@ -64,65 +63,99 @@ def look_up(person: Person, terms: Terms, inquiry: Inquiry | None = None) -> Fou
     return found
 
 
-@transaction.atomic
 def look_up_by(
     person: Person, inquiry: Inquiry | None, ask: Callable[[Basis, list[Place]], Asked | None]
 ) -> Found | None:
     """The customers that fit what is asked, likeliest first, a piece at a time, each in the history.
 
+    What depends on the words is made of them before the turnstile, where nobody waits for it; within, the
+    policy decides anew, and what it says is read and written.
+
     Parameters
     ----------
     ask
-        Called with the basis, once it is decided, and its municipalities: says what is looked up by, or
-        None for nothing. So the decision that the form was made by is the one that the reading goes by.
+        Called with a basis and its municipalities: says what is looked up by, or None for nothing.
 
     Raises
     ------
     Denied
         As `policy.basis_for_lookup` does, or if a term is of a field that is not shown.
     Unfit
-        If a contractor's terms, or those that anybody is still typing, cannot mean one household.
+        If a contractor's terms, or those that anybody is still typing, cannot mean one household. That it was
+        asked is in the history, but for words that are still typed: nothing is searched by them.
     """
-    clock.enter_to_read()
     basis = policy.basis_for_lookup(person, inquiry)
     places = places_of(basis)
     asked = ask(basis, places)
     if asked is None:
         return None
-    terms, after = asked.terms, asked.after
-    if not terms.given():
+    if not asked.terms.given():
         raise ValueError("a lookup needs a term")
-    narrow = asked.typing or basis.audience == policy.Audience.CONTRACTOR
-    if narrow and not terms.means_one_household(places):
+    one_household = asked.terms.means_one_household(places)
+    if asked.typing and not one_household:
         raise Unfit(str(ASK_FOR_MORE))
+    narrow = asked.typing or basis.audience == Audience.CONTRACTOR
+    searches = [
+        _Search(terms.given(), terms.asks_of(), terms.plan(places, one_household=narrow))
+        for terms in filter(None, (asked.terms, asked.instead))
+        if not narrow or terms.means_one_household(places)
+    ]
+    is_wide = narrow and not one_household
+    found = _find(person, inquiry, basis.audience, [] if is_wide else searches, asked)
+    if found is None:
+        raise Unfit(str(ASK_FOR_MORE))
+    return found
+
+
+@dataclass(frozen=True)
+class _Search:
+    """What is made of terms: the names of those given, the fields that they ask of, and the searches."""
+
+    given: tuple[str, ...]
+    asks_of: frozenset[str]
+    plan: Plan
+
+
+@transaction.atomic
+def _find(
+    person: Person, inquiry: Inquiry | None, audience: Audience, searches: list[_Search], asked: Asked
+) -> Found | None:
+    """What the searches find by the basis of this moment; None where there are none, for the terms are too wide."""
+    pace.take_turn(person)
+    clock.enter_to_read()
+    basis = policy.basis_for_lookup(person, inquiry)
+    if basis.audience != audience:  # that of the role for which the words were read
+        raise Denied("role")
     pace.check(basis)
-    limit = basis.limits.max_results if basis.limits else LIMITS[basis.audience]
-    if asked.typing:
-        limit = 1
+    given = asked.terms.given()
+    if not searches:
+        recording.looked_up("lookup.too_wide", given, basis)
+        return None
+    narrow = asked.typing or basis.audience == Audience.CONTRACTOR
+    limit = 1 if asked.typing else basis.limits.max_results
     rows: list[dict] = []
-    for meant in filter(None, (terms, asked.instead)):
-        if not meant.asks_of() <= basis.fields:
+    for one in searches:
+        if not one.asks_of <= basis.fields:
             raise Denied("item_not_delegated", inquiry_id=basis.inquiry_id)
-        if narrow and not meant.means_one_household(places):
-            continue
         try:
             with in_time() as deadline:
-                rows = search(basis, meant, places, limit + 1, None if narrow else after, deadline)
+                after = None if narrow else asked.after
+                rows = search(basis, one.plan, one.asks_of, limit + 1, after, deadline)
         except TooSlow:
-            recording.looked_up("lookup.too_slow", terms.given(), basis)
+            recording.looked_up("lookup.too_slow", given, basis)
             return Found([], limit, too_slow=True)
         if rows:
             break
     more, rows = len(rows) > limit, rows[:limit]
     if narrow and more:
         # Whose call it is cannot be told yet, so nobody is shown
-        recording.looked_up("lookup.too_many", terms.given(), basis)
+        recording.looked_up("lookup.too_many", given, basis)
         return Found([], limit, more=True, too_many=True)
     found = [shown.view(basis, row, LISTED) for row in rows]
     if found:
         _disclose("customer.listed", basis, found)
     else:
-        recording.looked_up("customer.nothing_found", terms.given(), basis)
+        recording.looked_up("customer.nothing_found", given, basis)
     return Found([view for view, _scope in found], limit, more=more, after=rows[-1]["pk"] if more else None)
 
 
@@ -130,7 +163,10 @@ def places_of(basis: Basis) -> list[Place]:
     """The municipalities of the basis, as an address may name them."""
     ids = frozenset().union(*(scope.areas or frozenset() for scope in basis.scopes))
     areas = ServiceArea.objects.filter(pk__in=ids).order_by()
-    return [Place(pk, normalising.address(name)) for pk, name in areas.values_list("pk", "name")]
+    return [
+        Place(pk, addresses.said_municipality(name), code)
+        for pk, name, code in areas.values_list("pk", "name", "code")
+    ]
 
 
 @transaction.atomic
@@ -140,6 +176,7 @@ def open_customer(person: Person, pk: int, inquiry: Inquiry | None = None) -> Cu
     Raises Denied, with "customer_unknown" alike for a number that does not exist and for one out of
     the person's areas.
     """
+    pace.take_turn(person)
     clock.enter_to_read()
     basis = policy.basis_for_lookup(person, inquiry)
     pace.check(basis)

@@ -12,14 +12,15 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Q
 from psycopg.errors import QueryCanceled
 
-from access import policy
 from access.policy import Basis
 from customers import shown
 from customers.shown import LISTED
-from customers.terms import Place, Step, Terms
+from customers.terms import Plan, Step
 
 #: Seconds that one statement of a lookup may take: a caller is waiting.
 SECONDS = 3
+#: Steps whose results count only where the others have none.
+ONLY_IF_NOTHING_ELSE = (Step.HOUSE, Step.PART)
 
 
 class TooSlow(Exception):
@@ -27,21 +28,20 @@ class TooSlow(Exception):
 
 
 def search(
-    basis: Basis, terms: Terms, places: list[Place], count: int, after: int | None, deadline: float = inf
+    basis: Basis, plan: Plan, asks_of: frozenset[str], count: int, after: int | None, deadline: float = inf
 ) -> list[dict]:
     """At most `count` rows, step by step: a later step only adds to the ones before it.
 
-    What is found in the middle of a name or an address counts only where nothing else is found. Raises
-    TooSlow past the deadline, a moment of `time.monotonic`.
+    plan: the searches, as `Terms.plan` made them. asks_of: the fields of a customer that they ask of. What
+    is found in the middle of a name, or by an address that is kept in part, counts only where nothing else is
+    found. Raises TooSlow past the deadline, a moment of `time.monotonic`.
     """
-    house_alone = basis.audience == policy.Audience.CONTRACTOR and terms.given() == ("address",)
     rows: list[dict] = []
     passed, found_before = Q(), False
-    for step in terms.steps:
-        if step == Step.PART and (rows or found_before or house_alone):
-            break
-        order = terms.order(step)
-        for condition in terms.conditions(step, places, house_alone=house_alone):
+    for step, order, conditions in plan:
+        if step in ONLY_IF_NOTHING_ELSE and (rows or found_before):
+            continue
+        for condition in conditions:
             if len(rows) >= count:
                 return rows
             if monotonic() > deadline:
@@ -49,18 +49,20 @@ def search(
             rest = condition & ~passed if passed else condition
             passed = passed | condition if passed else condition
             if after is not None:
-                behind = _behind(basis, terms, condition, order, after)
+                behind = _behind(basis, asks_of, condition, order, after)
                 if behind is None:  # the piece before ended in a later step, or another way
                     continue
                 rest, after, found_before = rest & behind, None, True
-            matches = shown.rows(basis, LISTED, rest, needs=terms.asks_of())
+            matches = shown.rows(basis, LISTED, rest, needs=asks_of)
             rows += matches.order_by(*order)[: count - len(rows)]
     return rows
 
 
-def _behind(basis: Basis, terms: Terms, condition: Q, order: tuple[str, ...], after: int) -> Q | None:
+def _behind(
+    basis: Basis, asks_of: frozenset[str], condition: Q, order: tuple[str, ...], after: int
+) -> Q | None:
     """Rows that stand behind the customer `after` in the order; None if the condition is not the customer's."""
-    its_own = shown.rows(basis, LISTED, condition & Q(pk=after), needs=terms.asks_of())
+    its_own = shown.rows(basis, LISTED, condition & Q(pk=after), needs=asks_of)
     last = its_own.values_list(*order).first()
     return _after(order, last) if last else None
 

@@ -15,7 +15,7 @@ from access import lifecycle
 from access.clock import database_now
 from access.models import DelegationContract, Emergency, Grant, Office, Person, RosterEntry
 from audit.acting import as_person
-from customers import normalising
+from customers import stored
 from customers.disclosure import DELEGABLE_ITEMS
 from customers.models import Customer, MonthlyUsage, Organization, ServiceArea
 
@@ -229,7 +229,7 @@ def _customers(world: World) -> None:
         customer = Customer.objects.create(
             area=world.areas[area],
             retailer=world.organizations[retailer],
-            **normalising.keys(
+            **stored.keys(
                 municipality=world.areas[area].name,
                 **{item: values[item] for item in ("name", "name_kana", "address", "phone")},
             )._asdict(),

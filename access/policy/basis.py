@@ -45,15 +45,16 @@ class Scope:
 
 @dataclass(frozen=True)
 class Limits:
-    """A contract's thresholds, the strictest where several reach: results, lookups in ten minutes.
+    """Results of one lookup at most, and how many lookups in ten minutes are slowed, then stopped.
 
-    counted_from: when the earliest of the grants began: who was stopped and is granted anew begins anew.
+    A contractor's are the contract's, the strictest where several reach. granted_at: when the latest of the
+    grants began; None for who needs none.
     """
 
     max_results: int
     slow_after: int
     stop_after: int
-    counted_from: datetime
+    granted_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,8 @@ class Basis:
     audience: Audience
     why: str
     scopes: tuple[Scope, ...]
+    limits: Limits
     inquiry_id: int | None = None
-    limits: Limits | None = None
 
     @property
     def fields(self) -> frozenset[str]:

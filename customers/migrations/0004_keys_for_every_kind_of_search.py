@@ -7,7 +7,7 @@ import django.contrib.postgres.indexes
 from django.db import connection, migrations, models
 
 import customers.models
-from customers import normalising
+from customers import stored
 
 BATCH = 5_000
 UPDATE = """
@@ -32,7 +32,7 @@ def fill(apps, schema_editor):
         keys = [
             (
                 pk,
-                *normalising.keys(
+                *stored.keys(
                     name=name, name_kana=kana, address=address, phone=phone, municipality=municipality
                 ),
             )

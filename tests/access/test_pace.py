@@ -4,17 +4,18 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.urls import reverse
 
 from access import clock, pace
-from access.errors import Denied
+from access.errors import Denied, Unfit
 from access.models import DelegationContract, Grant, Notice
-from access.stopping import revoke_who_was_stopped
+from access.stopping import revoke_who_was_stopped, tell_of_who_was_paused
 from audit.models import LogEntry
 from customers import reading
 from customers.models import Customer
 from customers.terms import Terms
 from tests.access.test_policy import inquiry_of
-from tests.world import HANAKO
+from tests.world import HANAKO, TARO
 
 pytestmark = pytest.mark.django_db
 
@@ -157,3 +158,72 @@ def test_a_grant_given_afterwards_stands(world, call):
     world.declare(name="次の台風")
     assert revoke_who_was_stopped() == 0
     assert Grant.objects.live().filter(roster_entry__person=world.contractor).exists()
+
+
+def test_a_second_emergency_or_grant_lets_nobody_begin_anew_who_was_not_stopped(world, call):
+    set_limits(slow_after=1, stop_after=2)
+    hit(world, call, 1)
+    again = inquiry_of(world, world.contractor, world.declare(name="次の台風"))
+    with pytest.raises(Denied, match="too_fast"):
+        hit(world, again, 2)
+    long_ago(timedelta(seconds=pace.SLOWED + 1))
+    hit(world, again, 2)
+    third = inquiry_of(world, world.contractor, world.declare(name="その次の台風"))
+    with pytest.raises(Denied, match="stopped"):
+        hit(world, third, 3)
+
+
+def test_who_was_stopped_begins_anew_by_a_later_grant_alone(world, call):
+    """Another emergency's grant, given before the stop, is none given anew."""
+    set_limits(slow_after=1, stop_after=2)
+    other = inquiry_of(world, world.contractor, world.declare(name="次の台風"))
+    hit(world, call, 1)
+    long_ago(timedelta(seconds=pace.SLOWED + 1))
+    hit(world, call, 2)
+    LogEntry(kind="denial", event="denied", reason="stopped", actor=world.contractor).save()
+    with pytest.raises(Denied, match="stopped"):
+        hit(world, other, 3)
+
+
+def test_a_lookup_that_is_refused_for_width_counts_too(world, call):
+    set_limits(slow_after=1, stop_after=2)
+    for _attempt in range(pace.MISSES + 1):
+        with pytest.raises(Unfit):
+            reading.look_up(world.contractor, Terms(name="カガワ"), call)
+        long_ago(timedelta(seconds=pace.SLOWED + 1))
+    assert LogEntry.objects.filter(event="lookup.too_wide").count() == pace.MISSES + 1
+    with pytest.raises(Denied, match="stopped"):
+        reading.look_up(world.contractor, Terms(name="カガワ"), call)
+
+
+@pytest.mark.parametrize("who", ["operator", "retailer"])
+def test_each_audience_has_a_pace_of_its_own(world, settings, who):
+    settings.LOOKUPS_IN_TEN_MINUTES = {"operator": (2, 3), "retailer": (2, 3)}
+    person = world.people[who]
+    for number in (HANAKO, "0" * 22):
+        reading.look_up(person, Terms(supply_point_number=number))
+    with pytest.raises(Denied, match="too_fast"):
+        reading.look_up(person, Terms(supply_point_number=TARO))
+    with pytest.raises(Denied, match="too_fast"):
+        reading.open_customer(person, world.customers[HANAKO].pk)
+    long_ago(timedelta(seconds=pace.SLOWED + 1))
+    for _again in range(pace.MISSES):
+        reading.look_up(person, Terms(supply_point_number="0" * 22))
+        long_ago(timedelta(seconds=pace.SLOWED + 1))
+    with pytest.raises(Denied, match="paused"):
+        reading.look_up(person, Terms(supply_point_number=TARO))
+    long_ago(pace.WINDOW)
+    reading.look_up(person, Terms(supply_point_number=HANAKO))
+
+
+def test_supervisors_are_told_once_of_who_had_to_pause(world, client_of, settings):
+    settings.LOOKUPS_IN_TEN_MINUTES = {"operator": (0, 0)}
+    client = client_of(world.operator)
+    for _again in range(2):
+        page = client.post(reverse("portal:lookup"), {"phone": "087-821-0001"})
+        assert page.status_code == 429
+    assert tell_of_who_was_paused() == 1
+    assert tell_of_who_was_paused() == 0
+    told = Notice.objects.filter(kind="paused").values_list("person__username", flat=True)
+    assert sorted(told) == ["supervisor", "supervisor-ehime", "supervisor02"]
+    assert revoke_who_was_stopped() == 0

@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from django.core.management import call_command
 from django.test import override_settings
 from django.utils import timezone, translation
 
@@ -23,6 +24,7 @@ from access import (
     session_ends,
     suspension,
 )
+from access.errors import Unfit
 from access.models import DelegationContract, Inquiry, Notice, Request
 from access.people import Person
 from audit import acting, archiving, errands, feed, months, proving, recording, repeats, review, sealing
@@ -59,7 +61,10 @@ def everything(world, client_of) -> None:
     reading.look_up(world.contractor, reading.Terms(phone="087-821-0001"), taken)
     reading.look_up(world.contractor, reading.Terms(phone="087-999-9999"), taken)
     reading.open_customer(world.contractor, world.customers[HANAKO].pk, taken)
-    Customer.objects.filter(supply_point_number=JIRO).update(kana_key="カガワジロウ", town_key="番町2")
+    with pytest.raises(Unfit):
+        reading.look_up(world.contractor, reading.Terms(name="カガワ"), taken)
+    call_command("rekey_customers", verbosity=0)
+    Customer.objects.filter(supply_point_number=JIRO).update(kana_key="カガワジロウ", town_key="番町|2-|")
     DelegationContract.objects.update(max_results=1)
     reading.look_up(world.contractor, reading.Terms(name="カガワ", address="番町"), taken)
     search = reading.search

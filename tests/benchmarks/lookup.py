@@ -83,8 +83,8 @@ def plain_view(request: HttpRequest) -> HttpResponse:
     basis = BASES[request.user.pk]
     form = LookupForm(request.POST, shown=basis.fields, places=reading.places_of(basis))
     assert form.is_valid()
-    most = basis.limits.max_results if basis.limits else reading.LIMITS[basis.audience]
-    rows = searching.search(basis, form.terms, form.places, most + 1, None)
+    plan = form.terms.plan(form.places, one_household=basis.audience == policy.Audience.CONTRACTOR)
+    rows = searching.search(basis, plan, form.terms.asks_of(), basis.limits.max_results + 1, None)
     return HttpResponse(PLAIN.render({"rows": rows, "form": form}, request))
 
 

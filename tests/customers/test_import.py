@@ -114,7 +114,7 @@ def test_every_column_arrives_in_both_languages_and_encodings(world, header, enc
         "kana_tail": "タカコ",
         "name_key": "坂出高子",
         "name_tail": "高子",
-        "town_key": "番町2-3-4",
+        "town_key": "番町|2-3-4-|",
     }
 
 
@@ -169,6 +169,8 @@ LONG = "長" * 201
         ("address", "香川県高松市番町\0", "Address of the supply point", "NUL"),
         ("phone", "12345678", "Contact phone number", "9 to 11 digits"),
         ("phone", "0901-2345-67890", "Contact phone number", "9 to 11 digits"),
+        ("phone", "878990110", "Contact phone number", "begins with 0"),
+        ("phone", "9089900111", "Contact phone number", "begins with 0"),
         ("phone", "087-821-5555 (自宅のほう、夜だけ)", "Contact phone number", "too long"),
         ("voltage", "中圧", "Supply voltage", "no supply voltage"),
         ("retailer_code", "Z9999", "Retailer code", "No retailer has this code"),

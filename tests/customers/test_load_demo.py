@@ -16,7 +16,7 @@ from guardian.shortcuts import get_objects_for_group, get_objects_for_user
 
 from access.models import DelegationContract, Office, Person, RosterEntry
 from audit.models import LogEntry
-from customers import normalising
+from customers import normalising, stored
 from customers.demo import accounts, known, loading, places, rows
 from customers.disclosure import DELEGABLE_ITEMS
 from customers.models import Customer, MonthlyUsage, Organization, ServiceArea
@@ -175,7 +175,7 @@ def test_the_next_customer_gets_the_next_id(demo):
 
 def test_every_key_is_what_its_function_gives(demo):
     for customer in Customer.objects.all():
-        keys = normalising.keys(
+        keys = stored.keys(
             name=customer.name, name_kana=customer.name_kana, address=customer.address,
             phone=customer.phone, municipality=customer.area.name,
         )  # fmt: skip

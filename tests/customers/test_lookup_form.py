@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from access import inquiries
 from access.models import DelegationContract, Inquiry
 from audit.models import LogEntry
-from customers import normalising, reading
+from customers import addresses, normalising, reading, variants
 from tests.world import HANAKO
 
 pytestmark = pytest.mark.django_db
@@ -44,6 +44,9 @@ def look_up(world, client_of):
         ("phone", "0" * 10_000, "at most 40 characters"),
         ("supply_point_number", "0" * 10_000, "at most 60 characters"),
         ("address", "高松\x00市", "Null characters are not allowed"),
+        ("words", "\ufdfa" * 200, "stand for a whole phrase"),
+        ("address", "番町\ufdfa" + "\u33a9" * 90, "stand for a whole phrase"),
+        ("name", "\ufdfa" * 4, "stand for a whole phrase"),
     ],
 )
 def test_bad_input_is_explained_beside_its_field(look_up, field, typed, says):
@@ -126,17 +129,17 @@ def test_percent_and_underscore_are_letters(look_up):
 @given(text=st.text(max_size=60), data=st.data())
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_ways_to_write_a_character_make_no_difference(text, data):
-    groups = [*normalising.VARIANTS.split(), normalising.DASHES]
+    groups = [*variants.VARIANTS.split(), variants.DASHES]
     group = data.draw(st.sampled_from(groups))
     one, other = data.draw(st.sampled_from(group)), data.draw(st.sampled_from(group))
-    for function in (normalising.name, normalising.address):
+    for function in (normalising.name, addresses.said):
         assert function(text + one) == function(text + other)
 
 
 @given(text=st.text(alphabet="番町一二三十百千丁目地の号-１2ノ字大", min_size=3, max_size=30))
 @settings(max_examples=300, deadline=None)
 def test_any_address_has_a_key_and_spaces_make_no_difference(text):
-    assert normalising.address(" ".join(text)) == normalising.address(text)
+    assert addresses.said(" ".join(text)) == addresses.said(text)
 
 
 #: Any text, and text of what addresses and names are made of.

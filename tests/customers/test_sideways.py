@@ -112,7 +112,7 @@ def test_an_order_is_nobodys_to_choose(audience, name, own):  # noqa: F811
     if inquiry:
         return  # a contractor's lookup means one household: there is nothing to order
     Customer.objects.filter(supply_point_number=JIRO).update(
-        area=Customer.objects.get(supply_point_number=HANAKO).area, town_key="番町1-9"
+        area=Customer.objects.get(supply_point_number=HANAKO).area, town_key="番町|1-9-|"
     )
     orders = [listed(client.post(reverse("portal:lookup") + q, {"address": "高松市番町"})) for q in
               ("", "?o=1", "?o=-8", "?ordering=retailer", "?order_by=-generator_output_kw")]  # fmt: skip
@@ -328,12 +328,15 @@ def test_an_operator_of_one_area_cannot_name_another(world):
         {"address": "高松市-"},
         {"name": "株式会社", "phone": "0001"},
         {"words": "株式会社 高松市番町"},
+        {"name": "ーーー", "phone": "0001"},
+        {"name": "\u200d香\ufe0f\u00ad", "address": "高松市番町"},
+        {"address": "番町\u202e\u200b", "words": "ﾃﾝ"},
     ],
 )
 def test_what_says_nothing_is_no_second_key(audience, words):  # noqa: F811
     """A prefecture, a municipality, a legal form, one character: with them a surname would be browsed."""
     client, _key, inquiry = audience("contractor")
-    Customer.objects.filter(supply_point_number=HANAKO).update(town_key="20代町1-8-15")
+    Customer.objects.filter(supply_point_number=HANAKO).update(town_key="-20-代町|1-8-15-|")
     before = LogEntry.objects.disclosures().count()
     response = client.post(reverse("portal:inquiry", args=[inquiry.pk]), words)
     assert response.status_code == 200

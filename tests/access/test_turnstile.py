@@ -1,0 +1,104 @@
+"""What depends on a caller's words is done before the turnstile, where no ending waits for it."""
+
+import threading
+from time import monotonic
+
+import pytest
+from django.db import connection
+
+from access import clock, lifecycle, pace
+from access.errors import Denied
+from customers import reading
+from customers.forms import LookupForm
+from customers.terms import Terms
+from tests import world as worlds
+from tests.access.test_at_the_same_moment import at_once
+from tests.journeys.conftest import wait_for
+
+#: Words that become eighteen times as long, and as many as a box takes of ordinary ones.
+SWELLING, LONG = "\ufdfa" * 200, "高松市番町九丁目七十一番地二号" * 13
+
+
+def an_ending_could_pass() -> bool:
+    """Whether nobody is within the turnstile, asked on a connection of its own."""
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", [clock.TURNSTILE])
+            return cursor.fetchone()[0]
+    finally:
+        other.close()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("who", ["operator", "retailer"])
+def test_words_are_read_before_the_turnstile(world, who):
+    free = []
+
+    def ask(basis, places):
+        form = LookupForm({"words": LONG}, shown=basis.fields, places=places)
+        assert form.is_valid()
+        free.append(an_ending_could_pass())
+        return reading.Asked(form.terms)
+
+    reading.look_up_by(world.people[who], None, ask)
+    assert free == [True]
+    assert not an_ending_could_pass(), "and what they find is read within it"
+
+
+def test_whoever_waits_for_the_own_turn_waits_before_the_turnstile(committed_database):
+    world, answered = worlds.build(), []
+
+    def look_up() -> None:
+        try:
+            answered.append(reading.look_up(world.operator, Terms(phone="087-821-0001")))
+        finally:
+            connection.close()
+
+    other = connection.copy()
+    thread = threading.Thread(target=look_up)
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [pace._TURN, world.operator.pk])
+            thread.start()
+
+            def waits() -> bool:
+                cursor.execute(
+                    "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)"
+                )
+                return cursor.fetchone()[0]
+
+            wait_for(waits, "the lookup to wait for its turn")
+            assert an_ending_could_pass()
+    finally:
+        other.close()
+        thread.join(60)
+    assert answered
+
+
+def test_two_dozen_lookups_at_once_do_not_delay_an_ending(committed_database, settings):
+    """As one retailer's people may send them, with words as heavy as the form lets through and heavier."""
+    settings.LOOKUPS_IN_TEN_MINUTES = {"retailer": (10, 20)}
+    world = worlds.build()
+    emergency, took = world.declare(), []
+
+    def look_up(words: str):
+        def one() -> bool:
+            def ask(basis, places):
+                form = LookupForm({"words": words}, shown=basis.fields, places=places)
+                return reading.Asked(form.terms) if form.is_valid() else None
+
+            try:
+                return reading.look_up_by(world.retailer, None, ask) is not None
+            except Denied:
+                return False
+
+        return one
+
+    def end() -> None:
+        begun = monotonic()
+        lifecycle.end(emergency, world.supervisor)
+        took.append(monotonic() - begun)
+
+    at_once(*map(look_up, [SWELLING, LONG] * 12), end)
+    assert took[0] < 1
