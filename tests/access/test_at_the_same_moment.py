@@ -10,7 +10,7 @@ from django.db.models import Max
 from django.test import Client
 from django.urls import reverse
 
-from access import accounts, inquiries, lifecycle, rosters, suspension
+from access import accounts, inquiries, lifecycle, roster_file, rosters, suspension
 from access.clock import database_now
 from access.errors import AlreadyDone, Denied
 from access.granting import revoke
@@ -19,9 +19,10 @@ from access.reconcile import reconcile
 from audit import months, review
 from audit.models import LogEntry, Review, ReviewedEntry
 from audit.review import open_what_is_due
-from customers import reading
+from customers import importing, reading
 from customers.models import Customer
 from tests import world as worlds
+from tests.customers.test_import import billing_file
 from tests.journeys.conftest import wait_for
 from tests.world import HANAKO, MARUGAME, TAKAMATSU
 
@@ -344,3 +345,49 @@ def test_lookups_at_the_same_moment_are_counted_one_after_the_other(world):
         return one
 
     assert at_once(*map(look_up, range(8))).count(True) == 1
+
+
+def while_it_waits_for(first: Callable[[], object], second: Callable[[], object]) -> object:
+    """What the second comes to that began before the first was committed, and waited for that."""
+    results: list[object] = []
+
+    def run() -> None:
+        try:
+            results.append(second())
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    with transaction.atomic():
+        first()
+        thread.start()
+        with connection.cursor() as cursor:
+
+            def waits() -> bool:
+                cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+                return cursor.fetchone()[0]
+
+            wait_for(waits, "the second to wait for the first")
+    thread.join(60)
+    return results[0]
+
+
+def test_two_imports_at_the_same_moment_come_one_after_the_other(world):
+    """The second finds what the first put in, and changes nothing of it: of customers as of a roster."""
+
+    def customers() -> importing.Imported:
+        row = {"name": "二重 輸入", "supply_point_number": f"08{'7' * 20}"}
+        return importing.load(world.administrator, billing_file(row), "x.csv")
+
+    done = while_it_waits_for(customers, customers)
+    assert (done.created, done.changed, done.unchanged) == (0, 0, 1)
+
+    rosters.remove(world.supervisor, world.entry())
+
+    def roster() -> roster_file.Imported:
+        return roster_file.load(
+            world.supervisor, world.contract, b"username,trained_on\ncontractor,2026-06-01"
+        )
+
+    done = while_it_waits_for(roster, roster)
+    assert (done.added, done.unchanged) == (0, 1)
