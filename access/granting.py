@@ -135,6 +135,39 @@ def write(
     return len(grants)
 
 
+def extend(
+    by: Person, emergency: Emergency, contracts: Iterable[DelegationContract], until: datetime, now: datetime
+) -> int:
+    """Moves the end of the emergency's grants that run at `now` under the contracts to `until`, with an entry each."""
+    running = list(
+        Grant.objects.filter(emergency=emergency, revoked_at=None, ends_at__gt=now, ends_at__lt=until)
+        .filter(roster_entry__contract__in=contracts)
+        .select_for_update(of=("self",))
+        .select_related("roster_entry__person", "roster_entry__contract")
+    )
+    Grant.objects.filter(pk__in=[grant.pk for grant in running]).update(ends_at=until)
+    for grant in running:  # as they are stored now: the entries carry it
+        grant.ends_at = until
+    recording.decisions(
+        recording.decided(
+            "grant.extended",
+            grant,
+            actor=by,
+            subject_id=grant.roster_entry.person_id,
+            emergency_id=emergency.pk,
+            contract_id=grant.roster_entry.contract_id,
+            grant_id=grant.pk,
+            detail={
+                "subject": str(grant.roster_entry.person),
+                "emergency": emergency.name,
+                "until": until.isoformat(),
+            },
+        )
+        for grant in running
+    )
+    return len(running)
+
+
 @transaction.atomic
 def revoke(by: Person, grants, because: str) -> int:
     """Revokes those of the grants (a queryset) that still run, at this moment; returns how many.
@@ -168,6 +201,8 @@ def write_revocations(by: Person, grants, because: str, now: datetime) -> int:
     Grant.objects.filter(pk__in=[grant.pk for grant in running]).update(
         revoked_at=now, revoked_by=by, revoked_because=because
     )
+    for grant in running:  # as they are stored now: the entries carry it
+        grant.revoked_at, grant.revoked_by, grant.revoked_because = now, by, because
     recording.decisions(
         recording.decided(
             "grant.revoked",

@@ -168,8 +168,7 @@ def _extend(
         with disable_auditlog():
             emergency.save(update_fields=["expires_at"])
     now = clock.database_now()
-    grants = Grant.objects.filter(emergency=emergency, revoked_at=None, ends_at__gt=now, ends_at__lt=until)
-    count = grants.filter(roster_entry__contract__in=contracts).update(ends_at=until)
+    count = granting.extend(by, emergency, contracts, until, now)
     recording.decision(
         "emergency.extended",
         emergency,
