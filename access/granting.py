@@ -190,6 +190,36 @@ def write(
     return len(grants)
 
 
+def extend(by: Person, grants, until: datetime) -> int:
+    """Moves the end of those of the grants (a queryset) that end earlier to `until`, with an entry each."""
+    running = list(
+        grants.filter(ends_at__lt=until)
+        .select_for_update(of=("self",))
+        .select_related("roster_entry__person", "roster_entry__contract", "emergency")
+    )
+    Grant.objects.filter(pk__in=[grant.pk for grant in running]).update(ends_at=until)
+    for grant in running:  # as they are stored now: the entries carry it
+        grant.ends_at = until
+    recording.decisions(
+        recording.decided(
+            "grant.extended",
+            grant,
+            actor=by,
+            subject_id=grant.roster_entry.person_id,
+            emergency_id=grant.emergency_id,
+            contract_id=grant.roster_entry.contract_id,
+            grant_id=grant.pk,
+            detail={
+                "subject": str(grant.roster_entry.person),
+                "emergency": grant.emergency.name,
+                "until": until.isoformat(),
+            },
+        )
+        for grant in running
+    )
+    return len(running)
+
+
 def opens(emergency: Emergency, contract: DelegationContract) -> dict:
     """What a grant of the emergency under the contract opens, as a request keeps it.
 

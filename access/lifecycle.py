@@ -180,7 +180,7 @@ def _extend(
         emergency.expires_at = until
         with disable_auditlog():
             emergency.save(update_fields=["expires_at"])
-    count = grants.filter(ends_at__lt=until).update(ends_at=until)
+    count = granting.extend(by, grants, until)
     recording.decision(
         "emergency.extended",
         emergency,

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from audit.record import Recorded
 from customers.models import Organization, in_language
 from customers.one_line import OneLineField
 
@@ -54,7 +55,7 @@ class PersonManager(BaseUserManager["Person"]):
         return self.get(role=Role.SYSTEM)
 
 
-class Person(AbstractBaseUser):
+class Person(Recorded, AbstractBaseUser):
     """Somebody who signs in. One role each; groups follow role and office by a database trigger.
 
     Nobody is a superuser: no column could say so. A person is closed (`is_active` off), never deleted.

@@ -72,6 +72,9 @@ def write_revocations(by: Person, grants, because: str, now: datetime, *, with_c
     Grant.objects.filter(pk__in=[grant.pk for grant in running]).update(
         revoked_at=now, revoked_by=by, revoked_because=because, revoked_with_contract=with_contract
     )
+    for grant in running:  # as they are stored now: the entries carry it
+        grant.revoked_at, grant.revoked_by, grant.revoked_because = now, by, because
+        grant.revoked_with_contract = with_contract
     recording.decisions(
         recording.decided(
             "grant.revoked",

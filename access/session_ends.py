@@ -3,9 +3,10 @@
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models.functions import Coalesce, Least, Now
+from django.db.models.functions import Least, Now
 
 from access.models import Grant, Person, Session
+from access.models.emergencies import ENDS
 from audit import recording
 
 
@@ -21,17 +22,7 @@ def close_sessions_of_ended_grants() -> int:
         Grant.objects.filter(roster_entry__person__in=Session.objects.values("person"))
         .exclude(pk__in=live)
         .exclude(roster_entry__person__in=live.values("roster_entry__person"))
-        .annotate(
-            over_at=Least(
-                "ends_at",
-                Coalesce("revoked_at", "ends_at"),
-                Coalesce("emergency__ended_at", "emergency__expires_at"),
-                Coalesce("roster_entry__removed_at", "ends_at"),
-                Coalesce("roster_entry__contract__suspended_at", "ends_at"),
-                Coalesce("roster_entry__contract__ended_at", "ends_at"),
-                "roster_entry__contract__ends_at",
-            )
-        )
+        .annotate(over_at=Least(*ENDS))  # of those that are set
         .filter(over_at__lte=Now())
     )
     pairs = over.values_list("roster_entry__person", "over_at")

@@ -31,6 +31,12 @@ FAULTS = {
     "archive_differs":  _("An archive is not what was sealed: %(why)s"),
     "database_changed": _("The database is not what the migrations make: %(why)s."),
     "pages_differ":     _("Read by %(filter)s, the pages do not show what the table holds: from entry %(entry)s of %(at)s on."),
+    "row_differs":      _("Row %(row)s of %(table)s is not what the history says: %(column)s was changed (the last entry about it is %(entry)s)."),
+    "row_missing":      _("Row %(row)s of %(table)s is missing, which entry %(entry)s decided."),
+    "row_unfounded":    _("Row %(row)s of %(table)s is there without a decision: no entry says how it came to be."),
+    "row_restated":     _("Entry %(entry)s states row %(row)s of %(table)s, which is done once, when entries begin to carry rows: it was put in."),
+    "decision_misdated": _("Entry %(entry)s carries another moment than its own time: it or the clock was moved (%(column)s, row %(row)s of %(table)s)."),
+    "decision_bare":    _("Entry %(entry)s does not say what it made of row %(row)s of %(table)s: it was put in, or written by a portal from before."),
     "trigger_missing":  _("The trigger %(trigger)s of %(table)s is missing, switched off, or does something else."),
 }
 # fmt: on

@@ -12,7 +12,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models import Model
 
-from audit import acting, repeats
+from audit import acting, record, repeats
 from audit.models import LogEntry
 
 Kind = LogEntry.Kind
@@ -119,9 +119,16 @@ def decided(
     about: Model | None = None,
     *,
     detail: dict | None = None,
+    judged: Iterable[Model] = (),
     **columns: Any,
 ) -> LogEntry:
-    """An unsaved, signed decision entry about an object, for `decisions`."""
+    """An unsaved, signed decision entry about an object, for `decisions`.
+
+    It carries what it sets of the object's row (`audit.record`), which is to be as it will be stored. judged:
+    of a review, the entries that it judges.
+    """
+    if carried := record.carried(event, about, judged):
+        detail = (detail or {}) | carried
     if about is not None:
         columns |= {
             "content_type": ContentType.objects.get_for_model(about),

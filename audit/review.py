@@ -5,7 +5,7 @@ alone: each for the contracts that they review, and what has no contract for any
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -18,9 +18,9 @@ from django.utils.translation import ngettext
 
 from access import clock, notices, policy
 from access.errors import AlreadyDone, Unfit
-from access.models import Emergency, Grant
+from access.models import DelegationContract, Emergency
 from access.people import Person, Role
-from audit import months, recording, review_figures, review_months, review_sample
+from audit import covering, months, recording, replay, review_figures, review_months, review_sample
 from audit.models import LogEntry, Review, ReviewedEntry
 
 REVIEW = "audit.review"
@@ -41,7 +41,10 @@ def open_what_is_due() -> int:
 def _of_emergencies() -> Iterator[list[Review]]:
     """Of each emergency that is over: a review for each contract granted in it, or one without a contract."""
     reviewed = Review.objects.filter(emergency_id=OuterRef("pk"))
-    for emergency in Emergency.objects.filter(~Exists(reviewed), ended_at__isnull=False):
+    without = list(Emergency.objects.filter(~Exists(reviewed)).values_list("pk", flat=True))
+    for emergency in covering.emergencies(without) if without else ():
+        if emergency.ended_at is None:
+            continue
         about: dict[str, Any] = {
             "kind": Review.Kind.EMERGENCY,
             "emergency_id": emergency.pk,
@@ -49,12 +52,12 @@ def _of_emergencies() -> Iterator[list[Review]]:
             "is_drill": emergency.is_drill,
             "starts_at": emergency.declared_at,
         }
-        assert emergency.ended_at
         together = []
-        for contract in notices.contracts_of(emergency):
-            grants = Grant.objects.filter(emergency=emergency, roster_entry__contract=contract)
+        granted = covering.given().filter(emergency_id=emergency.pk).values("contract_id")
+        for contract in DelegationContract.objects.filter(pk__in=granted):
             under_it = {"contract_id": contract.pk, "contract_title": contract.title}
-            together.append(Review(**about, **under_it, ends_at=grants.last_stop() or emergency.ended_at))
+            ends_at = covering.last_stop(emergency, contract.pk) or emergency.ended_at
+            together.append(Review(**about, **under_it, ends_at=ends_at))
         yield together or [Review(**about, ends_at=emergency.ended_at)]
 
 
@@ -102,13 +105,14 @@ def _open_one(review: Review) -> None:
     review.figures = review_figures.of(part)
     review.save()
     drawn = review_sample.draw(part, review.figures, review.seed, settings.REVIEW_SAMPLE)
-    ReviewedEntry.objects.bulk_create(
+    judged = ReviewedEntry.objects.bulk_create(
         ReviewedEntry(review=review, entry_id=one.entry_id, timestamp=one.timestamp, why=one.why)
         for one in drawn
     )
     _write(
         "review.opened",
         review,
+        judged=judged,
         seed=review.seed,
         until=review.due_at.isoformat(),
         count=len(drawn),
@@ -141,6 +145,11 @@ def story(review: Review):
     return LogEntry.objects.about(review).exclude(event="review.read").newest_first()
 
 
+def is_as_decided(review: Review) -> bool:
+    """Whether the review is what the history says of it: opened, signed off, opened again by auditors alone."""
+    return not replay.differing("review", review.pk)
+
+
 def figures_now(review: Review) -> dict[str, Any]:
     """The figures as the history gives them now."""
     return review_figures.of(review_figures.part_of(review))
@@ -153,8 +162,9 @@ def figures(review: Review) -> tuple[dict[str, Any], bool]:
     is more of it now an open review is counted anew; of one that is signed off the figures stay.
     """
     late = review_figures.late(review_figures.part_of(review))
-    differs = any(review.figures[name] != value for name, value in late.items())
-    return (figures_now(review) if differs and not review.signed_off_at else review.figures), differs
+    differs = {name for name, value in late.items() if review.figures.get(name) != value}
+    figures = figures_now(review) if differs and not review.signed_off_at else review.figures
+    return figures, bool(differs - {"denied_after"})
 
 
 def open_reviews_for(person: Person, entry: LogEntry):
@@ -185,7 +195,7 @@ def add(by: Person, review: Review, entry: LogEntry) -> ReviewedEntry:
     added = ReviewedEntry.objects.create(
         review=review, entry_id=entry.pk, timestamp=entry.timestamp, why=ReviewedEntry.Why.ADDED, added_by=by
     )
-    _write("review.added", review, by, entry=entry.pk)
+    _write("review.added", review, by, judged=[added], entry=entry.pk)
     return added
 
 
@@ -211,7 +221,7 @@ def mark(
         )
     one.mark, one.note, one.marked_by, one.marked_at = what, note, by, clock.database_now()
     one.save(update_fields=["mark", "note", "marked_by", "marked_at"])
-    _write("review.marked", review, by, entry=one.entry_id, mark=what, note=note)
+    _write("review.marked", review, by, judged=[one], entry=one.entry_id, mark=what, note=note)
     return one
 
 
@@ -299,10 +309,13 @@ def _still_open(by: Person, review: Review) -> Review:
     return review
 
 
-def _write(event: str, review: Review, by: Person | None = None, **detail: Any) -> None:
+def _write(
+    event: str, review: Review, by: Person | None = None, judged: Iterable[ReviewedEntry] = (), **detail: Any
+) -> None:
     recording.decision(
         event,
         review,
+        judged=judged,
         actor=by,
         emergency_id=review.emergency_id,
         contract_id=review.contract_id,

@@ -4,16 +4,16 @@ Every figure is an aggregate that an index of the history serves; no entry is lo
 history gives the same figures, whenever they are computed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from statistics import median_low
 from typing import Any
 
-from django.db.models import Count, Exists, FloatField, Func, IntegerField, Max, OuterRef, Q, Sum, Value
+from django.db.models import Count, FloatField, Func, IntegerField, Max, Q, Sum, Value
 from django.db.models.functions import Cast, TruncHour
 
-from access.models import Emergency, Grant
 from access.people import Role
+from audit import covering, tallies
 from audit.models import LogEntry, Review
 from audit.models.entries import LogEntryQuerySet
 
@@ -22,6 +22,8 @@ LOOKED = (LogEntry.Kind.DISCLOSURE, LogEntry.Kind.LOOKUP)
 TIMES = 3
 #: Measure to how much of it is nothing to speak of, whatever the median.
 STANDS_OUT_ABOVE = {"per_hour": 10, "denials": 2, "per_inquiry": 2}
+#: So long after the end of an emergency, what its people are refused is counted for it.
+AFTER = timedelta(days=1)
 #: Pieces of the chart of an emergency; a month's are its days.
 PIECES = 60
 
@@ -31,7 +33,8 @@ class Part:
     """The part of the history that is reviewed.
 
     entries: what may be looked-up entries, and the inquiries taken and closed. denials: of the same people.
-    late: the condition on disclosures that must not be: after the end, or outside any open emergency.
+    late: the condition on disclosures that must not be: outside their own live grant, as the timeline says it.
+    denied_after: what the same people were refused in the day after the end, for an emergency that was over.
     granted: how many people were; None where nobody needs a grant. by_day: a month, told in days.
     """
 
@@ -43,6 +46,7 @@ class Part:
     ends_at: datetime
     until: datetime
     by_day: bool = False
+    denied_after: LogEntryQuerySet = field(default_factory=LogEntry.objects.none)
 
     @property
     def looked(self) -> LogEntryQuerySet:
@@ -72,34 +76,41 @@ def of_emergency(
     What names no contract (a lookup under two at once, a denial before any grant was asked) counts for
     the contract's people.
     """
-    grants = Grant.objects.filter(emergency=emergency_id)
+    given = covering.given().filter(emergency_id=emergency_id)
     entries = LogEntry.objects.of_emergency(emergency_id)
     if contract_id is not None:
-        grants = grants.filter(roster_entry__contract=contract_id)
-    people = _people(grants)
-    denials = LogEntry.objects.denials().between(starts_at, ends_at).filter(actor_role=Role.CONTRACTOR)
+        given = given.filter(contract_id=contract_id)
+    people = _people(given)
+    denials = LogEntry.objects.denials().filter(actor_role=Role.CONTRACTOR).order_by()
     unnamed = Q(emergency_id=None, actor__in=people)
     if contract_id is not None:
         mine = Q(contract_id=contract_id) | Q(contract_id=None, actor__in=people)
         entries, denials = entries.filter(mine), denials.filter(mine)
     denials = denials.filter(Q(emergency_id=emergency_id) | unnamed)
-    late = Q(timestamp__gte=ends_at)
-    return Part(entries, denials.order_by(), late, len(people), starts_at, ends_at, until)
+    asked = tallies.Asked(None if contract_id is None else [contract_id], emergency=emergency_id)
+    return Part(
+        entries,
+        denials.between(starts_at, ends_at),
+        Q(pk__in=tallies.outside(asked)),
+        len(people),
+        starts_at,
+        ends_at,
+        until,
+        denied_after=denials.between(ends_at, ends_at + AFTER),
+    )
 
 
 def _of_contractors_in_a_month(
     contract_id: int, starts_at: datetime, ends_at: datetime, until: datetime
 ) -> Part:
-    grants = Grant.objects.filter(
-        roster_entry__contract=contract_id, starts_at__lt=ends_at, ends_at__gt=starts_at
-    )
-    people = _people(grants)
+    open_then = [one.pk for one in covering.open_in(starts_at, ends_at)]
+    people = _people(covering.given().filter(contract_id=contract_id, emergency_id__in=open_then))
     mine = Q(contract_id=contract_id) | Q(contract_id=None, actor__in=people)
     entries = LogEntry.objects.between(starts_at, ends_at).filter(mine)
     return Part(
         entries,
         entries.denials().filter(actor__in=people).order_by(),
-        ~Exists(Emergency.objects.open(OuterRef("timestamp"))),  # type: ignore[arg-type]
+        Q(pk__in=tallies.outside(tallies.Asked([contract_id]), starts_at, ends_at)),
         len(people),
         starts_at,
         ends_at,
@@ -114,9 +125,9 @@ def _of_operators_in_a_month(starts_at: datetime, ends_at: datetime, until: date
     return Part(entries, denials, Q(pk__in=[]), None, starts_at, ends_at, until, by_day=True)
 
 
-def _people(grants) -> list[int]:
+def _people(given: LogEntryQuerySet) -> list[int]:
     """Who was granted. A list, not a subquery: an index on who did it can be asked for a list."""
-    return sorted(grants.order_by().values_list("roster_entry__person", flat=True).distinct())
+    return sorted(given.values_list("subject_id", flat=True).distinct())
 
 
 def of(part: Part) -> dict[str, Any]:
@@ -145,10 +156,15 @@ def of(part: Part) -> dict[str, Any]:
 
 
 def late(part: Part) -> dict[str, Any]:
-    """How many disclosures must not be, and the last of them; quick, whatever else there is."""
+    """How many disclosures must not be, the last of them, and the refusals after the end; quick, whatever else
+    there is."""
     disclosures = part.disclosures.filter(part.late)
     last = disclosures.newest_first().first()
-    return {"late": disclosures.count(), "late_entry": last.pk if last else None}
+    return {
+        "late": disclosures.count(),
+        "late_entry": last.pk if last else None,
+        "denied_after": part.denied_after.count(),
+    }
 
 
 def _by_what_became_of_the_inquiry(part: Part) -> dict[str, int]:

@@ -63,17 +63,22 @@ def chart(figures: dict[str, Any]) -> Chart:
 
 
 def lag(review: Review, figures: dict[str, Any]) -> str:
-    """The time between the end and the last disclosure: nil, or a positive number of seconds."""
+    """How many disclosures lie outside a live grant, and how far from the end the last disclosure of all was."""
     if not figures["last_disclosure"]:
         return _("Nobody was disclosed.")
     after = datetime.fromisoformat(figures["last_disclosure"]) - review.ends_at
-    if figures["late"]:
-        return ngettext(
-            "%(n)d disclosure after the end, the last one %(seconds)s seconds after it.",
-            "%(n)d disclosures after the end, the last one %(seconds)s seconds after it.",
-            figures["late"],
-        ) % {"n": figures["late"], "seconds": round(after.total_seconds(), 1)}
-    return _("None after the end; the last one %(time)s before.") % {"time": _spoken(-after)}
+    said = []
+    if late := figures["late"]:
+        counted = ngettext(
+            "%(n)d disclosure outside a live grant.", "%(n)d disclosures outside a live grant.", late
+        )
+        said.append(counted % {"n": late})
+    if after >= timedelta(0):
+        seconds = {"seconds": round(after.total_seconds(), 1)}
+        said.append(_("The last disclosure came %(seconds)s seconds after the end.") % seconds)
+    return " ".join(said) or _("None after the end; the last one %(time)s before.") % {
+        "time": _spoken(-after)
+    }
 
 
 def _spoken(length: timedelta) -> str:
@@ -85,20 +90,16 @@ def _spoken(length: timedelta) -> str:
     return ngettext("%(n)d hour", "%(n)d hours", seconds // 3600) % {"n": seconds // 3600}
 
 
-def why_first(review: Review, line: dict[str, Any], medians: dict[str, float]) -> list[str]:
+def why_first(line: dict[str, Any], medians: dict[str, float]) -> list[str]:
     """Why somebody stands first, a sentence for each reason."""
-    return [_why(review, odd, line) % {"n": line[odd], "median": medians.get(odd)} for odd in line["odd"]]
+    return [_why(odd, line) % {"n": line[odd], "median": medians.get(odd)} for odd in line["odd"]]
 
 
-def _why(review: Review, odd: str, line: dict[str, Any]) -> str:
+def _why(odd: str, line: dict[str, Any]) -> str:
     if odd == "late":
-        if review.kind == Review.Kind.PERIOD:
-            return ngettext(
-                "%(n)d disclosure outside any open emergency",
-                "%(n)d disclosures outside any open emergency",
-                line[odd],
-            )
-        return ngettext("%(n)d disclosure after the end", "%(n)d disclosures after the end", line[odd])
+        return ngettext(
+            "%(n)d disclosure outside a live grant", "%(n)d disclosures outside a live grant", line[odd]
+        )
     return {
         "per_hour": _("%(n)s lookups in an hour at work; the median is %(median)s"),
         "denials": _("%(n)s denials; the median is %(median)s"),

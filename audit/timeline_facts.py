@@ -7,11 +7,10 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q
-from django.db.models.functions import Coalesce
 
 from access import policy
-from access.models import Emergency, Grant, Person
-from audit import recording, tallies
+from access.models import Person
+from audit import covering, recording, tallies
 from audit.reading import Line, readable, visible_to
 from audit.tallies import Totals
 from audit.timeline import Period, Picture, Subject, Tally, picture
@@ -69,20 +68,17 @@ def timeline(reader: Person, shown: Window, asked: Asked, now: datetime) -> Time
     counted, in_all = tallies.tallies(shown, of, by_person=by_person, most=PEOPLE if by_person else 10_000)
     lines = list(dict.fromkeys(one.row for one in counted))
     periods = _periods(shown)
-    grants = Grant.objects.filter(emergency__in=periods, roster_entry__contract__in=of.contracts)
+    granted = _granted(of, "subject_id" if by_person else "contract_id", periods)
     if by_person:
-        subjects = _people(lines, asked.contract, _granted(grants, "roster_entry__person", periods))
+        subjects = _people(lines, asked.contract, granted)
     else:
-        if asked.person:
-            grants = grants.filter(roster_entry__person=asked.person)
-        granted = _granted(grants, "roster_entry__contract", periods)
         subjects = _contracts(shown, contracts, lines, asked.person, granted)
     return Timeline(
         picture(shown, periods.values(), subjects, counted, now),
         _outside(reader, of, counted),
         in_all,
         in_all.rows - len(lines),
-        Emergency.objects.values_list("declared_at", flat=True).first(),
+        max((one.declared_at for one in covering.emergencies()), default=None),
     )
 
 
@@ -97,16 +93,20 @@ def _outside(reader: Person, of: tallies.Asked, counted: Iterable[Tally]) -> lis
 
 
 def _periods(shown: Window) -> dict[int, Period]:
-    """The emergencies of the window, by key; they are no secret to an auditor."""
-    reach = Emergency.objects.annotate(ends=Coalesce("ended_at", "expires_at"))
-    found = reach.filter(declared_at__lt=shown.end, ends__gt=shown.start)
-    return {one.pk: Period(one.pk, one.name, one.is_drill, one.declared_at, one.ends) for one in found}
+    """The emergencies of the window, by key, as the history says them; they are no secret to an auditor."""
+    return {
+        one.pk: Period(one.pk, one.name, one.is_drill, one.declared_at, one.ends)
+        for one in covering.open_in(shown.start, shown.end)
+    }
 
 
-def _granted(grants, by: str, periods: dict[int, Period]) -> dict[int, tuple[Period, ...]]:
-    """The emergencies in which there are grants, for each contract or person: what `by` leads to."""
+def _granted(of: tallies.Asked, by: str, periods: dict[int, Period]) -> dict[int, tuple[Period, ...]]:
+    """The emergencies in which grants were given, for each contract or person: what the column `by` holds."""
+    given = covering.given().filter(emergency_id__in=list(periods), contract_id__in=of.contracts)
+    if of.person:
+        given = given.filter(subject_id=of.person)
     found: dict[int, tuple[Period, ...]] = defaultdict(tuple)
-    for subject, emergency in grants.order_by().values_list(by, "emergency").distinct():
+    for subject, emergency in given.values_list(by, "emergency_id").distinct():
         found[subject] += (periods[emergency],)
     return found
 

@@ -3,7 +3,7 @@
 What somebody who owns the database could do is looked for: an entry changed, missing, put in or moved;
 a seal changed, missing, signed by another key, or other than what was published; a refusing trigger gone.
 The first thing found of each seal is named; nothing is mended. `audit.walk` goes through the leaves; what
-no leaf could tell is looked for here.
+no leaf could tell is looked for here, and by `audit.replay`, whether the tables are what the history decided.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +19,7 @@ from django.utils import timezone
 from access import policy
 from access.errors import Unfit
 from access.people import Person
-from audit import archiving, guards, publishing, recording, two_readings
+from audit import archiving, guards, publishing, recording, replay, two_readings
 from audit.faults import MOST, Outcome
 from audit.models import Seal, Unsealed
 from audit.sealing import LATE, SOON
@@ -58,6 +58,7 @@ def verify(
     two_readings.compare(outcome)
     check_completeness(outcome)
     check_published(outcome)
+    replay.check(outcome)
     return outcome
 
 

@@ -97,8 +97,9 @@ class World:
 
     def ask_under_dual_control(self) -> Emergency:
         """Declares under dual control: the grants wait for a second supervisor."""
-        DelegationContract.objects.filter(pk=self.contract.pk).update(dual_control=True)
         self.contract.refresh_from_db()
+        self.contract.dual_control = True
+        self.contract.save()
         return self.declare()
 
     def grant(self, username: str = "contractor") -> Grant:
@@ -208,7 +209,7 @@ def _contract(world: World) -> None:
         title="災害等非常時お客さま対応業務委託契約",
         delegator=world.organizations["operator"],
         delegate=world.organizations["affiliate"],
-        starts_at=now - timedelta(days=365),
+        starts_at=now - timedelta(days=3650),
         ends_at=now + timedelta(days=365),
         delegated_items=list(DELEGABLE_ITEMS),
     )

@@ -13,29 +13,26 @@ from django.db.models.functions import Now, TruncDate
 from django.db.models.lookups import GreaterThanOrEqual
 from django.utils.translation import gettext_lazy as _
 
-from access.models.conditions import not_yet, together
+from access.models.conditions import together, within
 from access.people import Person, Role
+from audit.record import Recorded
 from customers.disclosure import DELEGABLE_ITEMS, TABLE
 from customers.models import Organization
 from customers.one_line import OneLineField
 
-
-def in_force_at(at, of: str = "") -> Q:
-    """That a contract is in force at `at`; of: the way to it from another model, as "roster_entry__contract__"."""
-    return (
-        not_yet(f"{of}suspended_at", at)
-        & not_yet(f"{of}ended_at", at)
-        & Q((f"{of}starts_at__lte", at), (f"{of}ends_at__gt", at))
-    )
+#: From when and until when a contract is in force.
+IN_FORCE = (("starts_at",), ("ends_at", "ended_at", "suspended_at"))
+#: From when and until when a person is on a roster.
+ON_THE_ROSTER = (("added_at",), ("removed_at",))
 
 
 class ContractQuerySet(models.QuerySet):
     def in_force(self, at=None) -> Self:
         """Contracts in force at `at` (the database's clock if None)."""
-        return self.filter(in_force_at(at or Now()))
+        return self.filter(within(*IN_FORCE, at or Now()))
 
 
-class DelegationContract(models.Model):
+class DelegationContract(Recorded, models.Model):
     """業務委託契約: what a delegator lets a delegate's people do in an emergency, and for how long."""
 
     title = OneLineField(_("title"), max_length=100, unique=True)
@@ -147,10 +144,13 @@ class DelegationContract(models.Model):
         return timedelta(hours=self.max_grant_hours)
 
 
-def current_at(at, of: str = "") -> Q:
-    """That a roster entry stands at `at`; of: the way to it from another model, as "roster_entry__"."""
-    return not_yet(f"{of}removed_at", at) & Q(
-        (f"{of}added_at__lte", at),
+def still_the_delegates(of: str = "") -> Q:
+    """That a roster entry's person is an active contractor of the delegate; of: the way to it from another model.
+
+    Whoever stops to be is taken off at that moment, by a trigger. So of an entry that was removed this says
+    nothing: until then the person was.
+    """
+    return Q((f"{of}removed_at__isnull", False)) | Q(
         (f"{of}person__is_active", True),
         (f"{of}person__role", Role.CONTRACTOR),
         (f"{of}person__organization", F(f"{of}contract__delegate")),
@@ -160,7 +160,7 @@ def current_at(at, of: str = "") -> Q:
 class RosterEntryQuerySet(models.QuerySet):
     def current(self, at=None) -> Self:
         """Entries that stand at `at`: on the roster, the person active and still the delegate's."""
-        return self.filter(current_at(at or Now()))
+        return self.filter(within(*ON_THE_ROSTER, at or Now()), still_the_delegates())
 
     def ready(self, at=None) -> Self:
         """Current entries whose person may be granted at `at`: trained, and not too long ago."""
@@ -187,7 +187,7 @@ def _trained(at=None) -> Q:
     return Q(trained_on__lte=today) & Q(GreaterThanOrEqual(last_day, today))
 
 
-class RosterEntry(models.Model):
+class RosterEntry(Recorded, models.Model):
     """One of the delegate's people whom a contract admits: ready, but holding no right."""
 
     contract = models.ForeignKey(DelegationContract, models.PROTECT, related_name="roster")

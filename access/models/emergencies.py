@@ -10,29 +10,44 @@ from django.db.models import F, Func, Max, Min, Q
 from django.db.models.functions import Least, Now
 from django.utils.translation import gettext_lazy as _
 
-from access.models.conditions import not_yet, together
-from access.models.contracts import RosterEntry, current_at, in_force_at
+from access.models.conditions import reached, together, within
+from access.models.contracts import IN_FORCE, ON_THE_ROSTER, RosterEntry, still_the_delegates
 from access.people import Person
+from audit.record import Recorded
 from customers.models import ServiceArea
 from customers.one_line import OneLineField
 
-
-def open_at(at, of: str = "") -> Q:
-    """That an emergency is open at `at`; of: the way to it from another model, as "emergency__"."""
-    return not_yet(f"{of}ended_at", at) & Q((f"{of}declared_at__lte", at), (f"{of}expires_at__gt", at))
+#: From when and until when an emergency is open.
+OPEN = (("declared_at",), ("expires_at", "ended_at"))
+#: From when a grant is live, and until when: the latest and the earliest of these moments, so far as they are
+#: set, of the grant, its emergency, its roster entry and its contract. The definition, with the person's
+#: standing: `Grant.objects.live` asks it for a moment, `audit.covering` for every moment of the past.
+BEGINS = (
+    "starts_at",
+    *reached("emergency__", OPEN[0]),
+    *reached("roster_entry__", ON_THE_ROSTER[0]),
+    *reached("roster_entry__contract__", IN_FORCE[0]),
+)
+ENDS = (
+    "ends_at",
+    "revoked_at",
+    *reached("emergency__", OPEN[1]),
+    *reached("roster_entry__", ON_THE_ROSTER[1]),
+    *reached("roster_entry__contract__", IN_FORCE[1]),
+)
 
 
 class EmergencyQuerySet(models.QuerySet):
     def open(self, at=None) -> Self:
         """Emergencies open at `at` (the database's clock if None): declared, not ended, not expired."""
-        return self.filter(open_at(at or Now()))
+        return self.filter(within(*OPEN, at or Now()))
 
     def due(self, at=None) -> Self:
         """Emergencies that expired without anybody's having ended them."""
         return self.filter(ended_at__isnull=True, expires_at__lte=at or Now())
 
 
-class Emergency(models.Model):
+class Emergency(Recorded, models.Model):
     """災害等非常時: what happened where, from when, and never open-ended. A drill reaches training areas alone."""
 
     class Kind(models.TextChoices):
@@ -104,10 +119,9 @@ class TsTzRange(Func):
 
 
 #: When a grant stops to be live by what is known: whatever comes first. (PostgreSQL passes over null.)
-STOP = Least(
-    "revoked_at", "ends_at", "emergency__ended_at", "emergency__expires_at",
-    "roster_entry__removed_at", "roster_entry__contract__ended_at", "roster_entry__contract__ends_at",
-)  # fmt: skip
+STOP = Least(*ENDS)
+#: Ends of ENDS after which a grant that is not revoked may be live again.
+MAY_GO_ON = tuple(reached("roster_entry__contract__", ("ends_at", "suspended_at")))
 
 
 class GrantQuerySet(models.QuerySet):
@@ -117,30 +131,17 @@ class GrantQuerySet(models.QuerySet):
         The only definition of live: the grant's window, its emergency, its contract, its roster entry
         and its person all say so at that moment. A query over facts, never a stored flag.
         """
-        at = at or Now()
-        return self.filter(
-            not_yet("revoked_at", at),
-            # Joined, not IN (SELECT ...): planning those costs PostgreSQL several times the answer
-            open_at(at, "emergency__"),
-            current_at(at, "roster_entry__"),
-            in_force_at(at, "roster_entry__contract__"),
-            starts_at__lte=at,
-            ends_at__gt=at,
-        )
+        # Joined, not IN (SELECT ...): planning those costs PostgreSQL several times the answer
+        return self.filter(within(BEGINS, ENDS, at or Now()), still_the_delegates("roster_entry__"))
 
     def running(self, at=None) -> Self:
         """Grants that are live at `at`, or may become so: not revoked, and nothing about them over for good.
 
-        What is suspended is revoked; a contract's period alone may be lengthened again.
+        Whether the contract's period is over does not matter.
         """
-        at = at or Now()
-        return self.filter(
-            not_yet("revoked_at", at),
-            not_yet("roster_entry__contract__ended_at", at),
-            open_at(at, "emergency__"),
-            current_at(at, "roster_entry__"),
-            ends_at__gt=at,
-        )
+        # What is suspended is revoked, and a period alone may be lengthened again
+        ends = [one for one in ENDS if one not in MAY_GO_ON]
+        return self.filter(within((), ends, at or Now()), still_the_delegates("roster_entry__"))
 
     def revoked_lately(self, at: datetime) -> Self:
         """Grants that were taken from their person within a day before `at`: not with everybody's of a contract."""
@@ -166,7 +167,7 @@ class GrantQuerySet(models.QuerySet):
         return people.annotate(since=Min("starts_at"), until=Max(stops))
 
 
-class Grant(models.Model):
+class Grant(Recorded, models.Model):
     """受託者権限: one person of one contract's roster, in one emergency, from when to when.
 
     Person and contract are the roster entry's, so that a grant off the roster cannot be written. What

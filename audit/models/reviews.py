@@ -8,7 +8,7 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q, Value
+from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import LessThanOrEqual
 from django.utils.formats import date_format
@@ -115,6 +115,16 @@ class Review(models.Model):
         """What it is about, in no language: this is what the history keeps."""
         about = self.emergency_name or f"{self.period:%Y-%m}"
         return f"{about} / {self.contract_title}" if self.contract_title else about
+
+    @property
+    def figures_sha256(self) -> str:
+        """SHA-256 of the figures as the database writes them."""
+        digest = Func(
+            "figures",
+            template="encode(sha256(convert_to(%(expressions)s::text, 'UTF8')), 'hex')",
+            output_field=models.CharField(),
+        )
+        return type(self).objects.values_list(digest, flat=True).get(pk=self.pk)
 
     @property
     def about(self) -> str:

@@ -11,7 +11,7 @@ from django.db.models import Max
 from django.test import Client
 from django.urls import reverse
 
-from access import accounts, emails, inquiries, lifecycle, notices, rosters, suspension
+from access import accounts, emails, inquiries, lifecycle, notices, roster_file, rosters, suspension
 from access.clock import database_now
 from access.errors import AlreadyDone, Denied
 from access.models import DelegationContract, Emergency, Grant, Inquiry, Notice, Person, Request, RosterEntry
@@ -20,9 +20,10 @@ from access.revoking import revoke
 from audit import errands, months, recording, repeats, review
 from audit.models import Errand, LogEntry, Repeat, Review, ReviewedEntry
 from audit.review import open_what_is_due
-from customers import reading
+from customers import importing, reading
 from customers.models import Customer
 from tests import world as worlds
+from tests.customers.test_import import billing_file
 from tests.journeys.conftest import wait_for
 from tests.mail_server import OK, mail_server
 from tests.world import HANAKO, MARUGAME, TAKAMATSU
@@ -412,3 +413,49 @@ def test_two_who_want_one_username_are_not_both_given_it(world):
 
     done = at_once(lambda: take(world.operator), lambda: take(world.contractor))
     assert sorted(done) == [False, True]
+
+
+def while_it_waits_for(first: Callable[[], object], second: Callable[[], object]) -> object:
+    """What the second comes to that began before the first was committed, and waited for that."""
+    results: list[object] = []
+
+    def run() -> None:
+        try:
+            results.append(second())
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    with transaction.atomic():
+        first()
+        thread.start()
+        with connection.cursor() as cursor:
+
+            def waits() -> bool:
+                cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+                return cursor.fetchone()[0]
+
+            wait_for(waits, "the second to wait for the first")
+    thread.join(60)
+    return results[0]
+
+
+def test_two_imports_at_the_same_moment_come_one_after_the_other(world):
+    """The second finds what the first put in, and changes nothing of it: of customers as of a roster."""
+
+    def customers() -> importing.Imported:
+        row = {"name": "二重 輸入", "supply_point_number": f"08{'7' * 20}"}
+        return importing.load(world.administrator, billing_file(row), "x.csv")
+
+    done = while_it_waits_for(customers, customers)
+    assert (done.created, done.changed, done.unchanged) == (0, 0, 1)
+
+    rosters.remove(world.supervisor, world.entry())
+
+    def roster() -> roster_file.Imported:
+        return roster_file.load(
+            world.supervisor, world.contract, b"username,trained_on\ncontractor,2026-06-01"
+        )
+
+    done = while_it_waits_for(roster, roster)
+    assert (done.added, done.unchanged) == (0, 1)

@@ -1,6 +1,7 @@
 """Clauses of the rules that a second rule stands behind: each tried alone, so that it fails when deleted."""
 
 from datetime import timedelta
+from itertools import permutations
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -19,6 +20,7 @@ from access.models import (
     Request,
     RosterEntry,
 )
+from access.policy.lookups import _best_grant_of_each_area
 from audit.models import LogEntry
 from customers import shown
 from tests.access.test_policy import inquiry_of, refusal
@@ -88,6 +90,27 @@ class TestAreas:
             )
             basis = policy.basis_for_lookup(world.contractor, inquiry_of(world, world.contractor, emergency))
             assert {scope.contract_id for scope in basis.scopes} == {world.contract.pk}
+
+    @pytest.mark.parametrize(
+        ("name", "better", "worse"),
+        [
+            ("more items", (["name", "phone"], 1, 1), (["name"], 9, 9)),
+            ("as many items, longer", (["phone"], 9, 1), (["name"], 1, 9)),
+            ("alike, the later", (["name"], 1, 9), (["name"], 1, 1)),
+        ],
+    )
+    def test_the_best_of_two_grants_whichever_comes_first(self, name, better, worse):
+        def row(grant: str, area: int, items: list[str], hours: int, pk: int) -> dict:
+            ends_at = clock.database_now().replace(microsecond=0) + timedelta(days=hours)
+            return {
+                "pk": f"{pk}{grant}", "ends_at": ends_at, "emergency__areas": area,
+                "roster_entry__contract__delegated_items": items,
+            }  # fmt: skip
+
+        one, other = row("better", 7, *better), row("worse", 7, *worse)
+        elsewhere = row("worse", 8, *worse)
+        for rows in permutations([one, other, elsewhere]):
+            assert _best_grant_of_each_area(list(rows)) == {one["pk"]: [7], other["pk"]: [8]}
 
 
 class TestInquiries:

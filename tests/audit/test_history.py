@@ -88,10 +88,9 @@ def everything(world, client_of) -> None:
     passwords.choose(world.operator, PASSWORD)
     second = world.declare(hours=1, name="地震")
     lifecycle.end(emergency, world.supervisor)
-    type(second).objects.filter(pk=second.pk).update(
-        declared_at=second.declared_at - (second.expires_at - second.declared_at) * 2,
-        expires_at=second.declared_at,
-    )
+    begun = second.declared_at
+    second.declared_at, second.expires_at = begun - (second.expires_at - begun) * 2, begun
+    second.save()
     lifecycle.end_what_is_due()
     session_ends.close_sessions_of_ended_grants()
     subjects_read(world, client_of)
@@ -236,7 +235,8 @@ def test_every_event_happens_and_reads_as_a_sentence_in_both_languages(world, cl
             assert "–" not in line.sentence, (entry.event, line.sentence)
         happened.add(entry.event or "changed")
     never_deleted = {event for event in EVENTS if event.startswith("changed.")}
-    assert happened == set(EVENTS) - never_deleted | {"changed"}
+    written_by_a_migration = {"record.stated"}
+    assert happened == set(EVENTS) - never_deleted - written_by_a_migration | {"changed"}
 
 
 @pytest.mark.parametrize(

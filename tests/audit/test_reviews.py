@@ -9,13 +9,14 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import translation
 
-from access import answering, clock, dual_control, granting, inquiries, lifecycle, revoking
+from access import accounts, answering, clock, dual_control, granting, inquiries, lifecycle, revoking
 from access.errors import AlreadyDone, Denied, Unfit
 from access.models import DelegationContract, Emergency, Grant, Inquiry, Notice, Person, Request, RosterEntry
 from access.tasks import sweep
 from audit import months, review, review_figures, review_sample, review_words
 from audit.models import LogEntry, Review, ReviewedEntry
 from customers import reading
+from tests.audit import past
 from tests.audit.past import reviews_opened_earlier
 from tests.world import HANAKO, JIRO, MATSUYAMA
 
@@ -109,6 +110,8 @@ class TestOpening:
         at = clock.database_now() - timedelta(hours=1)
         Grant.objects.update(starts_at=at - timedelta(hours=3), ends_at=at - timedelta(minutes=30))
         Emergency.objects.filter(pk=emergency.pk).update(declared_at=at - timedelta(hours=4), expires_at=at)
+        RosterEntry.objects.update(added_at=at - DAY)
+        past.is_decided(emergency, *emergency.grants.all(), *RosterEntry.objects.all())
         sweep()
         assert Review.objects.get().ends_at == at - timedelta(minutes=30)
 
@@ -121,7 +124,7 @@ class TestOpening:
         else:
             for person in (world.contractor, world.contractor02):
                 person.is_active = False
-                person.save()
+                accounts.save_with_rosters(world.administrator, person)
             stopped = RosterEntry.objects.latest("removed_at").removed_at
         lifecycle.end(emergency, world.supervisor)
         review.open_what_is_due()
@@ -170,15 +173,31 @@ class TestFigures:
         assert bar.x < 600 * 3 / (4 + 4 / 12) < bar.x + 10
         assert chart.end == round(600 * 12 / 13, 2)
 
-    def test_denials_count_for_the_contracts_people_while_it_lasted(self, world, client_of):
+    def test_denials_count_for_the_contracts_people_while_it_lasted_and_in_the_day_after(
+        self, world, client_of
+    ):
         emergency = world.declare()
         for person in (world.contractor, world.operator):
             client_of(person).get("/requests/")
         lifecycle.end(emergency, world.supervisor)
-        client_of(world.contractor).get("/requests/")
         review.open_what_is_due()
-        (line,) = Review.objects.get().figures["lines"]
+        one = Review.objects.get()
+        (line,) = one.figures["lines"]
         assert (line["username"], line["denials"], line["lookups"]) == ("contractor", 1, 0)
+        assert one.figures["denied_after"] == 0
+        client_of(world.contractor).get(
+            f"/customers/{world.customers[HANAKO].pk}/"
+        )  # as whoever kept their habit of looking up
+        client_of(world.operator).get("/requests/")
+        figures, differs = review.figures(one)
+        assert (figures["denials"], figures["denied_after"], differs) == (1, 1, False)
+        client = client_of(world.auditor)
+        client.cookies["portal_language"] = "en"
+        page = client.get(reverse("portal:review", args=[one.pk])).content.decode()
+        assert "<dt>Denials in the day after the end</dt><dd>1</dd>" in page
+        refused = LogEntry.objects.denials().filter(actor=world.contractor).latest("pk")
+        forge(refused, timestamp=one.ends_at + DAY)
+        assert review.figures(one)[0]["denied_after"] == 1, "no longer than a day"
 
     def test_another_emergency_and_contract_count_for_themselves(self, world):
         over(world, name="先の台風")
@@ -200,10 +219,12 @@ class TestFigures:
         page = client.get(reverse("portal:review", args=[one.pk]))
         assert page.context["figures"]["late"] == 1
         text = page.content.decode()
-        assert "1 disclosure after the end, the last one 125.0 seconds after it." in text
+        assert (
+            "1 disclosure outside a live grant. The last disclosure came 125.0 seconds after the end." in text
+        )
         assert f'href="/history/{late.pk}/"' in text
         assert 'class="late"' in text
-        assert page.context["lines"][0][1] == ["1 disclosure after the end"]
+        assert page.context["lines"][0][1] == ["1 disclosure outside a live grant"]
 
     def test_who_stands_out_is_first_and_it_is_said_why(self, world):
         emergency = world.declare()
@@ -217,7 +238,7 @@ class TestFigures:
         first, second = one.figures["lines"]
         assert (first["username"], first["odd"], second["odd"]) == ("contractor02", ["per_hour"], [])
         assert first["per_hour"] == 31
-        (said,) = review_words.why_first(one, first, one.figures["medians"])
+        (said,) = review_words.why_first(first, one.figures["medians"])
         assert "31" in said
         assert "1" in said
 
@@ -281,7 +302,8 @@ class TestTheSample:
             reading.open_customer(person, world.customers[HANAKO].pk, call_of(world, emergency, person))
         lifecycle.end(emergency, world.supervisor)
         quiet = LogEntry.objects.disclosures().get(actor=world.contractor02)
-        forge(quiet, 60, timestamp=quiet.timestamp, actor_id=world.contractor.pk, actor_username="contractor")
+        theirs = {"actor_id": world.contractor.pk, "actor_username": "contractor"}
+        forge(quiet, 60, timestamp=quiet.timestamp, grant_id=world.grant("contractor").pk, **theirs)
         last = Emergency.objects.get().ended_at
         late = forge(quiet, 2, timestamp=last)
         review.open_what_is_due()
@@ -440,6 +462,18 @@ class TestSigningOff:
         one = signed_off(world, one)
         assert one.figures["late"] == 1, "what came after the opening is in them"
         assert review.figures_now(one) == one.figures
+
+    def test_a_forged_one_is_said(self, world, client_of):
+        one = over(world)
+        client, path = client_of(world.auditor), reverse("portal:review", args=[one.pk])
+        client.cookies["portal_language"] = "en"
+        sentence = "This review is not what the history says of it"
+        assert sentence not in client.get(path).content.decode()
+        past.past_the_triggers(
+            "audit_review",
+            f"UPDATE audit_review SET signed_off_at = now(), signed_off_by_id = {world.auditor.pk}, conclusion = 'x'",
+        )
+        assert sentence in client.get(path).content.decode()
 
     def test_its_figures_stay_and_a_difference_is_said(self, world, client_of):
         one = signed_off(world, over(world))
@@ -687,11 +721,16 @@ class TestMonths:
         assert (one.figures["late"], one.figures["late_entry"]) == (1, entry.pk)
         assert one.figures["lines"][0]["odd"] == ["late"]
         Emergency.objects.filter(pk=emergency).update(declared_at=october - timedelta(hours=1))
+        assert review.figures_now(one)["late"] == 1, "that an emergency was open covers nothing"
+        Grant.objects.filter(emergency=emergency).update(starts_at=october - timedelta(hours=1))
+        RosterEntry.objects.update(added_at=october - DAY)
+        assert review.figures_now(one)["late"] == 1, "whatever the tables say, the history says otherwise"
+        past.is_decided(*Emergency.objects.all(), *Grant.objects.all(), *RosterEntry.objects.all())
         assert review.figures_now(one)["late"] == 0
         client = client_of(world.auditor)
         client.cookies["portal_language"] = "en"
         page = client.get(reverse("portal:review", args=[one.pk])).content.decode()
-        assert "Disclosures outside any open emergency" in page
+        assert "Disclosures outside a live grant" in page
         assert "Oct 2026" in page
 
     def test_an_entry_is_offered_to_the_review_of_its_month_and_contract_alone(self, world, october):

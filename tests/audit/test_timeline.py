@@ -7,7 +7,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone, translation
 
-from access.models import Emergency, Grant
+from access import accounts
+from access.errors import Denied
+from access.models import DelegationContract, Emergency, Grant, RosterEntry
+from audit import timeline_facts
 from audit.models import LogEntry
 from audit.timeline import LANE, LOWEST, NARROWEST, ROW, Period, Subject, Tally, bands, marks, picture
 from audit.windows import WIDTH, ticks, window
@@ -176,6 +179,12 @@ def revoke_at(world, grant: Grant, moment: datetime) -> None:
     Grant.objects.filter(pk=grant.pk).update(
         revoked_at=moment, revoked_by=world.supervisor, revoked_because="交代"
     )
+    past.is_decided(grant)
+
+
+def off_the_roster_at(world, moment: datetime) -> None:
+    RosterEntry.objects.filter(pk=world.entry().pk).update(removed_at=moment, removed_by=world.supervisor)
+    past.is_decided(*RosterEntry.objects.filter(person=world.contractor))
 
 
 @pytest.mark.django_db
@@ -202,6 +211,7 @@ class TestOutside:
     def test_outside_the_grants_own_time(self, world, auditor, hour, is_outside):
         past.emergency(world, at(6))
         Grant.objects.update(starts_at=at(8), ends_at=at(10))
+        past.is_decided(*Grant.objects.all())
         past.disclosure(world.grant(), at(hour))
         assert drawn(auditor)[0].in_all.outside == is_outside
 
@@ -220,6 +230,7 @@ class TestOutside:
     def test_after_an_end_before_the_expiry(self, world, auditor):
         made = past.emergency(world, at(6), 12, is_ended=False)
         Emergency.objects.filter(pk=made.pk).update(ended_at=at(9), ended_by=world.supervisor)
+        past.is_decided(made)
         for hour in (8.9, 9):
             past.disclosure(world.grant(), at(hour))
         assert drawn(auditor)[0].in_all.outside == 1
@@ -227,6 +238,7 @@ class TestOutside:
     def test_before_a_declaration_by_a_grant_that_came_too_early(self, world, auditor):
         made = past.emergency(world, at(6), is_ended=False)
         Emergency.objects.filter(pk=made.pk).update(declared_at=at(8))
+        past.is_decided(made)
         for hour in (7.9, 8):
             past.disclosure(world.grant(), at(hour))
         assert drawn(auditor)[0].in_all.outside == 1
@@ -242,6 +254,60 @@ class TestOutside:
         for facts in ({"actor": world.contractor02}, {"grant_id": 999_999}, {"emergency_id": 999_999}):
             past.disclosure(world.grant(), at(7), **facts)
         assert drawn(auditor)[0].in_all.outside == 3
+
+    @pytest.mark.parametrize(("hour", "is_outside"), [(8.9, False), (9, True)])
+    def test_after_its_reader_left_the_roster(self, world, auditor, hour, is_outside):
+        past.emergency(world, at(6))
+        off_the_roster_at(world, at(9))
+        past.disclosure(world.grant(), at(hour))
+        assert drawn(auditor)[0].in_all.outside == is_outside
+
+    def test_who_left_since_was_on_the_roster_then(self, world, auditor):
+        past.emergency(world, at(6))
+        past.disclosure(world.grant(), at(7))
+        world.contractor.is_active = False
+        accounts.save_with_rosters(world.administrator, world.contractor)
+        assert drawn(auditor)[0].in_all.outside == 0
+
+    @pytest.mark.parametrize("how", ["by its terms", "before"])
+    @pytest.mark.parametrize(("hour", "is_outside"), [(8.9, False), (9, True)])
+    def test_after_the_contracts_end(self, world, auditor, hour, is_outside, how):
+        past.emergency(world, at(6))
+        terms = (
+            {"ends_at": at(9)} if how == "by its terms" else {"ended_at": at(9), "ended_by": world.supervisor}
+        )
+        DelegationContract.objects.filter(pk=world.contract.pk).update(**terms)
+        past.is_decided(world.contract, at=at(5))
+        past.disclosure(world.grant(), at(hour))
+        assert drawn(auditor)[0].in_all.outside == is_outside
+
+    def test_terms_that_were_changed_since_count_from_then_on(self, world, auditor):
+        """Neither does a longer contract cover what came before, nor a shorter one uncover it."""
+        past.emergency(world, at(6))
+        past.disclosure(world.grant(), at(7))
+        contract = DelegationContract.objects.get(pk=world.contract.pk)
+        contract.ends_at = at(6.5)
+        contract.save()
+        assert drawn(auditor)[0].in_all.outside == 0
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "access_emergency SET expires_at = expires_at + interval '9 hours', ended_at = ended_at + interval '9 hours'",
+            "access_grant SET ends_at = ends_at + interval '9 hours'",
+            "access_rosterentry SET removed_at = NULL, removed_by_id = NULL",
+        ],
+    )  # fmt: skip
+    def test_what_is_moved_in_the_tables_makes_nothing_look_otherwise(self, world, auditor, change):
+        past.emergency(world, at(6))
+        off_the_roster_at(world, at(9))
+        for hour in (7, 10, 13):
+            past.disclosure(world.grant(), at(hour))
+        past.past_the_triggers(change.split()[0], f"UPDATE {change}")
+        found, _page = drawn(auditor)
+        assert found.in_all.outside == 2
+        (band,) = found.picture.bands
+        assert band.period.ends == at(12)
 
     def test_what_the_portal_discloses_is_never_red(self, world, auditor):
         from access import inquiries, lifecycle
@@ -314,8 +380,6 @@ class TestPage:
         assert "person=contractor02" in rows[0].marks[0].query
 
     def test_people_beyond_the_most_are_counted_and_said(self, world, auditor, monkeypatch):
-        from audit import timeline_facts
-
         monkeypatch.setattr(timeline_facts, "PEOPLE", 1)
         past.emergency(world, at(6))
         past.disclosure(world.grant("contractor"), at(13))
@@ -389,6 +453,23 @@ class TestWhoseItIs:
         response = auditor.get("/history/timeline/?person=contractor03")
         assert response.status_code == 403
         assert LogEntry.objects.denials().newest_first()[0].reason == "history_not_yours"
+
+    def test_the_facts_themselves_refuse_whoever_asks_for_them_another_way(self, world):
+        """The page has its own gate and its own choices; the rule does not lean on them."""
+        other = past.second_contract(world, reviewed=False)
+        shown, everything = window("day", DAY), timeline_facts.Asked()
+        others, others_person = (
+            timeline_facts.Asked(contract=other.pk), timeline_facts.Asked(person=world.contractor03),
+        )  # fmt: skip
+        for reader, asked, reason in (
+            (world.supervisor, everything, "role"),
+            (world.contractor, everything, "role"),
+            (world.auditor, others, "history_not_yours"),
+            (world.auditor, others_person, "history_not_yours"),
+        ):
+            with pytest.raises(Denied, match=reason):
+                timeline_facts.timeline(reader, shown, asked, at(0))
+        assert timeline_facts.timeline(world.auditor, shown, everything, at(0)).in_all.count == 0
 
     def test_a_contract_that_is_not_ones_own_is_no_choice(self, world, auditor):
         other = past.second_contract(world, reviewed=False)
