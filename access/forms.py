@@ -7,7 +7,7 @@ from uuid import uuid4
 from django import forms
 from django.conf import settings
 from django.contrib.admin.forms import AdminPasswordChangeForm
-from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
+from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm, UsernameField
 from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -24,12 +24,19 @@ from access.models import (
 from customers import normalising
 from customers.forms import FileForm
 from customers.models import ServiceArea
-from customers.one_line import OneLine
+from customers.one_line import OneLine, is_one_line
+
+
+class Username(UsernameField):
+    """A username as it is typed to sign in: of one line, for a failed sign-in is in the history by it."""
+
+    default_validators = [is_one_line]  # noqa: RUF012
 
 
 class SignInForm(AuthenticationForm):
     """Signs anybody in who has an account: nobody here is “staff”."""
 
+    username = Username(widget=forms.TextInput(attrs={"autofocus": True}))
     error_messages = {  # noqa: RUF012
         "invalid_login": _("The username or the password is wrong. Capital and small letters are different."),
         "inactive": _("The username or the password is wrong. Capital and small letters are different."),
@@ -54,12 +61,10 @@ class OwnPasswordForm(AdminPasswordChangeForm):
 class ChoosePasswordForm(SetPasswordForm):
     """Chooses a password by the code that an email brought."""
 
-    username = forms.CharField(
+    username = Username(
         label=_("Username"), max_length=150, widget=forms.TextInput({"autocomplete": "username"})
     )
-    code = forms.CharField(
-        label=_("Code"), max_length=100, widget=forms.TextInput({"autocomplete": "one-time-code"})
-    )
+    code = OneLine(label=_("Code"), max_length=100, widget=forms.TextInput({"autocomplete": "one-time-code"}))
     field_order = ("username", "code")
 
     def __init__(self, *args):

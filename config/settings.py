@@ -74,7 +74,6 @@ MIDDLEWARE = [
     "config.proxies.TrustedProxies",
     "config.access_log.AccessLog",
     "django.middleware.security.SecurityMiddleware",
-    "config.malformed.RefuseMalformed",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -207,7 +207,7 @@ def test_with_a_password_that_another_knows_no_page_opens_but_the_one_that_chang
 def test_of_all_pages_the_change_and_signing_out_alone_open_before(world):
     world.operator.must_change_password = True
     open_ones = {name for name in PAGES if not policy.has_to_change_password_first(world.operator, name)}
-    assert open_ones - {name for name, needed in PAGES.items() if needed is ANYBODY} == {
+    assert open_ones - {name for name, page in PAGES.items() if page.needs == ANYBODY} == {
         "portal:password_change", "portal:logout", "portal:jsi18n",
     }  # fmt: skip
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
-from django.test import RequestFactory
+from django.test import RequestFactory, override_settings
 from django.urls import reverse
 from django.utils import translation
 
@@ -224,11 +224,17 @@ def stopped(scene):
     return scene.ask(path, phone="087-821-0008")
 
 
+def paused(scene):
+    with override_settings(LOOKUPS_IN_TEN_MINUTES={"operator": [1, 1], "retailer": [1, 1]}):
+        scene.ask("/lookup/", who="operator", phone="087-821-0001")
+        return scene.ask("/lookup/", who="operator", phone="087-821-0009")
+
+
 SCENES = [
     role, unlisted_page, no_emergency, no_grant, grant_revoked, grant_over, contract_not_in_force,
     not_on_roster, not_ready, no_area, no_inquiry, inquiry_not_yours, inquiry_over, item_not_delegated,
     customer_unknown, contract_not_yours, area_not_yours, second_person, history_not_yours,
-    too_fast, stopped, not_your_customers, account_closed, errand_not_yours,
+    too_fast, stopped, paused, not_your_customers, account_closed, errand_not_yours,
 ]  # fmt: skip
 
 

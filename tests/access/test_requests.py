@@ -240,7 +240,7 @@ class TestTerms:
             ({"slow_after": 30}, "slow_after", 30),
             ({"stop_after": 50}, "stop_after", 50),
             ({"ends_at_0": "2032-04-01"}, "ends_at", None),
-            ({"starts_at_0": "2020-04-01"}, "starts_at", None),
+            ({"starts_at_0": "2010-04-01"}, "starts_at", None),
         ],
     )
     def test_more_waits_for_a_second_supervisor(self, world, change, typed, term, value):

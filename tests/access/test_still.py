@@ -5,7 +5,7 @@ import re
 import pytest
 from django.urls import reverse
 
-from access import granting, inquiries, lifecycle
+from access import inquiries, lifecycle, revoking
 from access.models import DelegationContract, Inquiry
 from audit.models import LogEntry
 from tests.world import HANAKO, JIRO, MARUGAME, TAKAMATSU
@@ -84,7 +84,7 @@ def test_a_page_leaves_when_the_grant_is_revoked_or_the_inquiry_closed_or_the_se
     inquiries.close(world.contractor, inquiry.pk, outcome="answered", found=True)
     for key in shown.values():
         assert asks(client, key)["HX-Redirect"] == "/"
-    granting.revoke_all_of(world.supervisor, world.contractor, "交代")
+    revoking.revoke_all_of(world.supervisor, world.contractor, "交代")
     assert asks(client, shown["customer"])["HX-Redirect"] == "/"
     client.logout()
     assert asks(client, shown["customer"])["HX-Redirect"] == "/login/"

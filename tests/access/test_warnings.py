@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.utils import translation
 
-from access import clock, granting, lifecycle, notices, warnings
+from access import clock, lifecycle, notices, revoking, warnings
 from access.models import DelegationContract, Emergency, Grant, Notice, RosterEntry
 from access.tasks import sweep
 from access.templatetags.time_left import time_left
@@ -128,7 +128,7 @@ def test_what_was_revoked_or_is_over_is_not_warned_of(world):
     emergency = world.declare(hours=6)
     pass_time(world, minutes=50)
     with as_person(world.supervisor):
-        granting.revoke(world.supervisor, Grant.objects.filter(pk=world.grant().pk), "交代")
+        revoking.revoke(world.supervisor, Grant.objects.filter(pk=world.grant().pk), "交代")
     warnings.warn()
     assert "grant_15" not in told(world.contractor)
     lifecycle.end(emergency, world.supervisor)

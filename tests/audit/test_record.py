@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import translation
 
-from access import accounts, answering, clock, granting, lifecycle, roster_file, rosters, suspension
+from access import accounts, answering, clock, lifecycle, revoking, roster_file, rosters, suspension
 from access.models import DelegationContract, Emergency, Grant, Person, Request, RosterEntry
 from audit import record, recording, replay, review, sealing, tallies, verifying
 from audit.events import EVENTS
@@ -49,7 +49,7 @@ def lived(world):
     )
     lifecycle.extend(by, emergency, clock.database_now() + timedelta(hours=9), "続いている")
     lifecycle.change_areas(by, emergency, [world.areas[code] for code in (TAKAMATSU, MATSUYAMA)])
-    granting.revoke(by, Grant.objects.filter(roster_entry=world.entry("contractor02")), "交代")
+    revoking.revoke(by, Grant.objects.filter(roster_entry=world.entry("contractor02")), "交代")
     suspension.suspend(by, world.contract, "確認のため")
     suspension.lift(by, world.contract)
     contract = DelegationContract.objects.get(pk=world.contract.pk)

@@ -137,7 +137,7 @@ def asked(client: Client, method: str, where: str, data=None, **extra) -> int:
         b"".join(response)
     except Exception as error:
         raise AssertionError(f"{method} {where[:200]} {str(data)[:200]} {extra}") from error
-    assert response.status_code < 500 or where == "/readyz", (method, where[:200], str(data)[:200], extra)
+    assert response.status_code < 500 or where.startswith("/readyz"), (method, where[:200], str(data)[:200], extra)
     return response.status_code
 
 
@@ -179,16 +179,14 @@ def test_no_file_breaks_an_import(busy, client_of, role, page):
         assert response.status_code < 500, boundary
 
 
-def test_a_nul_is_refused_at_the_door_in_a_page(world, client_of):
+def test_a_nul_in_a_filter_or_an_address_is_a_wrong_one(world, client_of):
     client = client_of(world.administrator)
     before = LogEntry.objects.count()
     for where in (
         "/registers/person/?role__exact=%00",
         "/registers/servicearea/?prefecture__exact=%00",
     ):
-        response = client.get(where)
-        assert response.status_code == 400
-        assert '<html lang="ja">' in response.content.decode()
+        assert client.get(where)["Location"].endswith("?e=1")
     assert LogEntry.objects.count() == before
     for role in ROLE_NAMES:
         assert asked(client_of(world.people[role]), "GET", "/customers/%00/") in (403, 404)

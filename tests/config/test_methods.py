@@ -76,7 +76,7 @@ def test_a_page_of_a_form_is_near_what_the_form_sends(world):
     roster = reverse("portal:roster", args=[world.contract.pk])
     assert page_near(world.supervisor, reverse("portal:add_to_roster", args=[world.contract.pk])) == roster
     assert page_near(world.contractor, reverse("portal:ask_for_help", args=[1])) == "/"
-    assert page_near(world.auditor, reverse("portal:history_customer_letter")) == "/history/customer/"
+    assert page_near(world.auditor, reverse("portal:history_customer_file")) == "/history/customer/"
 
 
 def test_head_is_answered_where_monitors_ask_and_nowhere_else(world, client_of):

@@ -36,12 +36,13 @@ NEVER = (
 #: Columns that the portal itself fills: with codes, keys, names as they were, and no word from a form.
 FILLED_BY_US = {
     "access.Notice", "access.Session", "access.Unreconciled", "audit.Anchor", "audit.Archive", "audit.Errand",
-    "audit.Head", "audit.LogEntry", "audit.Publication", "audit.Review", "audit.ReviewedEntry", "audit.Seal",
+    "audit.Head", "audit.LogEntry", "audit.Publication", "audit.Repeat", "audit.Review", "audit.ReviewedEntry", "audit.Seal",
 }  # fmt: skip
-#: Columns of a hash, of digits (by a constraint), and the keys by which customers are found.
+#: Columns of a hash, of digits (by a constraint), the key of what a request is about, and the keys by which customers are found.
 NARROWER = {
     "password",
     "code",
+    "about",
     "supply_point_number",
     "phone_key",
     "kana_key",
