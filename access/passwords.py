@@ -1,4 +1,4 @@
-"""Passwords are chosen by those whose they are: nobody else ever knows one (docs/adr/NNNN).
+"""Passwords are chosen by those whose they are: nobody else ever knows one (docs/adr/0022).
 
 Who opens an account sets no password. The person gets a code by email, which is good for one choice and
 for a day; it goes with nobody's knowledge but the mailbox's. What was set by another, as the first

@@ -4,7 +4,7 @@ No client holds a thread by being slow. A request gets one when all of it has ar
 memory, never on a disk, until its reader has taken it. A file that is longer than that is sent piece by
 piece, and broken off where its reader takes nothing for a while (`--patience`); `config.streams` bounds how
 many are sent at a time. What stops access (an ending, a revocation, a suspension) has threads of its own.
-docs/adr/NNNN-the-server-waits-for-slow-clients.md says what was tried.
+docs/adr/0016-the-server-waits-for-slow-clients.md says what was tried.
 """
 
 from __future__ import annotations

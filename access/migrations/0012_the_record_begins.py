@@ -1,7 +1,7 @@
 """What every row is when the history begins to carry rows (audit.record) is written into it, once.
 
 Entries from before say what was decided, and not to the microsecond or by keys what became of which row. So
-without this nobody could say of what was there already that it was changed since (docs/adr/NNNN).
+without this nobody could say of what was there already that it was changed since (docs/adr/0027).
 """
 
 from django.db import migrations, transaction
