@@ -7,10 +7,13 @@ from contextlib import contextmanager
 import pytest
 from django.db import connection, connections
 from django.test import Client
-from django.test.utils import setup_databases, teardown_databases
+from django.test.utils import override_settings, setup_databases, teardown_databases
 from django.utils import translation
 
+from tests import replayed
 from tests import world as worlds
+
+QUICK = ["tests.world.QuickHasher"]
 
 
 @pytest.hookimpl(trylast=True)
@@ -24,6 +27,9 @@ def django_db_setup(django_test_environment, django_db_modify_db_settings, djang
     """The migrated database, whichever tests run: pytest-django's own makes none for journeys alone."""
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False)
+        with override_settings(PASSWORD_HASHERS=QUICK):
+            replayed.record(contractors=2)
+            replayed.record(contractors=3)
     yield
     with django_db_blocker.unblock():
         teardown_databases(made, verbosity=0)
@@ -44,7 +50,7 @@ def the_first_language():
 @pytest.fixture(autouse=True)
 def quick_passwords(settings):
     """People sign in with production's hash, in fewer rounds (but for the journeys)."""
-    settings.PASSWORD_HASHERS = ["tests.world.QuickHasher"]
+    settings.PASSWORD_HASHERS = QUICK
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A small world for tests: an operator with two offices, an affiliate, another retailer, three customers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -122,8 +123,17 @@ def _hashed_in(rounds: int) -> str:
     return make_password(PASSWORD)
 
 
+#: By the number of contractors and their password: what writes a world that was recorded (tests/replayed.py).
+AGAIN: dict[tuple[int, str], Callable[[], World]] = {}
+
+
 def build(contractors: int = 2) -> World:
-    """Makes the world in the current database; signs it in the history as the system's work."""
+    """The world in the current database: written again if it was recorded there, made otherwise."""
+    return AGAIN.get((contractors, hashed_password()), lambda: make(contractors))()
+
+
+def make(contractors: int) -> World:
+    """Makes the world by the models; signs it in the history as the system's work."""
     world = World()
     with as_person(Person.objects.system()):
         _organizations(world)
