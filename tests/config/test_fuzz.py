@@ -137,7 +137,12 @@ def asked(client: Client, method: str, where: str, data=None, **extra) -> int:
         b"".join(response)
     except Exception as error:
         raise AssertionError(f"{method} {where[:200]} {str(data)[:200]} {extra}") from error
-    assert response.status_code < 500 or where.startswith("/readyz"), (method, where[:200], str(data)[:200], extra)
+    assert response.status_code < 500 or where.startswith("/readyz"), (
+        method,
+        where[:200],
+        str(data)[:200],
+        extra,
+    )
     return response.status_code
 
 
