@@ -20,10 +20,13 @@ def database_now() -> datetime:
         return cursor.fetchone()[0]
 
 
-def enter_to_read() -> None:
-    """Keeps endings out until the transaction is over. To be called before the decision is asked."""
+def enter_to_read() -> datetime:
+    """Keeps endings out until the transaction is over, and says what time it is. To be called before the decision
+    is asked, which asks the clock itself.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [TURNSTILE])
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s), clock_timestamp()", [TURNSTILE])
+        return cursor.fetchone()[1]
 
 
 def be_patient() -> None:

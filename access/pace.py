@@ -10,9 +10,7 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from django.db import connection
-from django.db.models import Max
 
-from access import clock
 from access.errors import Denied
 from access.people import Person
 from access.policy import Basis
@@ -25,13 +23,18 @@ SLOWED = 15
 #: So many lookups that found nobody count as one: words are tried, and searched as they are typed.
 MISSES = 5
 
-#: A story's entries have one correlation id: one a customer, or one that names none.
+#: A story's entries have one correlation id: one a customer, or one that names none. Who was stopped and is granted
+#: anew begins anew, and nobody else: neither a second emergency nor another grant of who was not stopped counts.
 RECENT = """
 SELECT count(DISTINCT customers), count(*) FILTER (WHERE customers IS NULL), max(last) FROM (
   SELECT array_agg(DISTINCT customer_id) FILTER (WHERE customer_id IS NOT NULL) AS customers, max("timestamp") AS last
-  FROM audit_logentry WHERE actor_id = %s AND kind = ANY(%s) AND "timestamp" > %s GROUP BY cid
+  FROM audit_logentry WHERE actor_id = %(person)s AND kind = ANY(%(kinds)s) AND "timestamp" > %(since)s {anew}
+  GROUP BY cid
 ) AS stories
 """
+_ANEW = """AND "timestamp" > coalesce((
+    SELECT %(granted_at)s FROM audit_logentry WHERE actor_id = %(person)s AND kind = 'denial' AND event = 'denied' AND reason = 'stopped'
+      AND "timestamp" > %(since)s HAVING max("timestamp") < %(granted_at)s), %(since)s)"""
 _LOOKUPS = (LogEntry.Kind.DISCLOSURE, LogEntry.Kind.LOOKUP)
 #: With the person's key: two of a person's lookups at once are counted one after the other.
 _TURN = 20230117
@@ -51,14 +54,14 @@ def take_turn(person: Person) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_TURN, person.pk])
 
 
-def check(basis: Basis) -> None:
-    """Raises Denied for who looks up too fast. The person has taken their turn.
+def check(basis: Basis, now: datetime) -> None:
+    """Raises Denied for who looks up too fast. The person has taken their turn. now: by the database's clock.
 
     Its reason is "too_fast" for who has to wait; "stopped" for a contractor who is stopped, and "paused" for
     anybody else, who goes on when the window is over.
     """
-    limits, now = basis.limits, clock.database_now()
-    recent = recent_lookups(basis.person, _counted_from(basis, now))
+    limits = basis.limits
+    recent = recent_lookups(basis.person, now - WINDOW, limits.granted_at)
     facts = {"inquiry_id": basis.inquiry_id, "emergency_id": basis.scopes[0].emergency_id}
     if recent.count >= limits.stop_after:
         raise Denied("stopped" if limits.granted_at else "paused", **facts)
@@ -66,27 +69,14 @@ def check(basis: Basis) -> None:
         raise Denied("too_fast", **facts)
 
 
-def _counted_from(basis: Basis, now: datetime) -> datetime:
-    """The moment from which lookups count: who was stopped and is granted anew begins anew, and nobody else.
-
-    A second emergency, or another grant, lets nobody begin anew who was not stopped.
-    """
-    window, granted_at = now - WINDOW, basis.limits.granted_at
-    if granted_at is None or granted_at <= window:
-        return window
-    stops = LogEntry.objects.filter(
-        kind=LogEntry.Kind.DENIAL, actor=basis.person, reason="stopped", timestamp__gt=window
-    )
-    last = stops.aggregate(last=Max("timestamp"))["last"]
-    return granted_at if last and granted_at > last else window
-
-
-def recent_lookups(person: Person, since: datetime) -> Recent:
-    """The person's lookups since a moment (aware).
+def recent_lookups(person: Person, since: datetime, granted_at: datetime | None = None) -> Recent:
+    """The person's lookups since a moment (aware), or since they were granted anew after having been stopped.
 
     Seeing the same customers again (a page that reads itself again) is the same lookup.
     """
+    anew = _ANEW if granted_at and granted_at > since else ""
+    about = {"person": person.pk, "kinds": list(_LOOKUPS), "since": since, "granted_at": granted_at}
     with connection.cursor() as cursor:
-        cursor.execute(RECENT, [person.pk, list(_LOOKUPS), since])
+        cursor.execute(RECENT.format(anew=anew), about)
         hits, misses, last = cursor.fetchone()
     return Recent(hits + ceil(misses / MISSES), last)

@@ -39,18 +39,20 @@ _DECIDED_THEN = f"""(
   OR e.event = '{STATED}')"""
 
 
-def spans() -> str:
+def spans(grants: str = "") -> str:
     """SQL of named queries, the last of them `covers`: grant_id, emergency_id, contract_id, person_id, begins, ends.
 
-    Of the grants in the emergencies that `params` names: it goes with them.
+    Of the grants in the emergencies that `params` names: it goes with them. grants: SQL of the keys of those that
+    matter, where not all of them do.
     """
+    that_matter = f"{_DECIDED_THEN} AND e.object_id IN ({grants})" if grants else _DECIDED_THEN
     begins = ", ".join([*map(_column, BEGINS), "c.since"])
     ends = ", ".join([*map(_column, ENDS), "c.until"])
     of_grants = "e.object_id IN (SELECT roster_entry_id FROM g)"
     of_entries = f"{replay.CARRYING} AND e.object_id IN (SELECT person_id FROM r)"
     return f"""
     e AS MATERIALIZED (SELECT pk, {_typed("emergency")} FROM ({_folded("emergency")}) f),
-    g AS MATERIALIZED (SELECT pk, {_typed("")} FROM ({_folded("", _DECIDED_THEN)}) f),
+    g AS MATERIALIZED (SELECT pk, {_typed("")} FROM ({_folded("", that_matter)}) f),
     r AS MATERIALIZED (SELECT pk, {_typed("roster_entry")} FROM ({_folded("roster_entry", of_grants)}) f),
     p AS MATERIALIZED (
       SELECT pk, said->>'role' AS role, (said->>'organization_id')::bigint AS organization_id,
@@ -112,11 +114,16 @@ def given() -> LogEntryQuerySet:
     return LogEntry.objects.filter(content_type=about, event__in=["grant.given", STATED]).order_by()
 
 
-def open_in(start: datetime | None, end: datetime | None) -> list[Emergency]:
-    """The emergencies that were open at some moment from `start` to before `end` (None: of all time)."""
+def open_in(
+    start: datetime | None, end: datetime | None, known: list[Emergency] | None = None
+) -> list[Emergency]:
+    """The emergencies that were open at some moment from `start` to before `end` (None: of all time).
+
+    known: all that there are, where they were asked for already.
+    """
     return [
         one
-        for one in emergencies()
+        for one in (emergencies() if known is None else known)
         if (end is None or one.declared_at < end) and (start is None or one.ends > start)
     ]
 

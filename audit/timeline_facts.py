@@ -1,9 +1,9 @@
 """The timeline for an auditor: what they may review, gathered from the facts and counted from the history."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Q
@@ -13,7 +13,7 @@ from access.models import Person
 from audit import covering, recording, tallies
 from audit.reading import Line, readable, visible_to
 from audit.tallies import Totals
-from audit.timeline import Period, Picture, Subject, Tally, picture
+from audit.timeline import Period, Picture, Subject, picture
 from audit.windows import Window
 
 #: How many people have a row at most, and how many entries outside are listed.
@@ -65,9 +65,13 @@ def timeline(reader: Person, shown: Window, asked: Asked, now: datetime) -> Time
         list(contracts.values_list("pk", flat=True)), asked.person.pk if asked.person else None
     )
     by_person = asked.by_person and asked.person is None
-    counted, in_all = tallies.tallies(shown, of, by_person=by_person, most=PEOPLE if by_person else 10_000)
+    emergencies = covering.emergencies()
+    open_then = covering.open_in(shown.start, shown.end, emergencies)
+    most = PEOPLE if by_person else 10_000
+    counted, in_all = tallies.tallies(shown, of, open_then, by_person=by_person, most=most, listed=LISTED)
     lines = list(dict.fromkeys(one.row for one in counted))
-    periods = _periods(shown)
+    # They are no secret to an auditor
+    periods = {one.pk: Period(one.pk, one.name, one.is_drill, one.declared_at, one.ends) for one in open_then}
     granted = _granted(of, "subject_id" if by_person else "contract_id", periods)
     if by_person:
         subjects = _people(lines, asked.contract, granted)
@@ -75,29 +79,18 @@ def timeline(reader: Person, shown: Window, asked: Asked, now: datetime) -> Time
         subjects = _contracts(shown, contracts, lines, asked.person, granted)
     return Timeline(
         picture(shown, periods.values(), subjects, counted, now),
-        _outside(reader, of, counted),
+        _outside(reader, in_all),
         in_all,
         in_all.rows - len(lines),
-        max((one.declared_at for one in covering.emergencies()), default=None),
+        max((one.declared_at for one in emergencies), default=None),
     )
 
 
-def _outside(reader: Person, of: tallies.Asked, counted: Iterable[Tally]) -> list[Line]:
-    """The latest entries outside, of the time in which there are some."""
-    first = [one.outside_first for one in counted if one.outside_first]
-    last = [one.outside_last for one in counted if one.outside_last]
-    if not first:
+def _outside(reader: Person, in_all: Totals) -> list[Line]:
+    """The latest entries outside."""
+    if not in_all.latest:
         return []
-    found = tallies.outside(of, min(first), max(last) + timedelta(microseconds=1), LISTED)
-    return [readable(entry) for entry in visible_to(reader).filter(pk__in=found).newest_first()]
-
-
-def _periods(shown: Window) -> dict[int, Period]:
-    """The emergencies of the window, by key, as the history says them; they are no secret to an auditor."""
-    return {
-        one.pk: Period(one.pk, one.name, one.is_drill, one.declared_at, one.ends)
-        for one in covering.open_in(shown.start, shown.end)
-    }
+    return [readable(entry) for entry in visible_to(reader).filter(pk__in=in_all.latest).newest_first()]
 
 
 def _granted(of: tallies.Asked, by: str, periods: dict[int, Period]) -> dict[int, tuple[Period, ...]]:

@@ -20,7 +20,7 @@ from audit import recording
 from audit.models import LogEntry
 from customers import addresses, shown
 from customers.disclosure import Audience
-from customers.models import Customer, MonthlyUsage, ServiceArea
+from customers.models import Customer, MonthlyUsage
 from customers.searching import TooSlow, in_time, search
 from customers.shown import LISTED, CustomerView
 from customers.terms import Place, Plan, Terms
@@ -122,11 +122,11 @@ def _find(
 ) -> Found | None:
     """What the searches find by the basis of this moment; None where there are none, for the terms are too wide."""
     pace.take_turn(person)
-    clock.enter_to_read()
+    now = clock.enter_to_read()
     basis = policy.basis_for_lookup(person, inquiry)
     if basis.audience != audience:  # that of the role for which the words were read
         raise Denied("role")
-    pace.check(basis)
+    pace.check(basis, now)
     given = asked.terms.given()
     if not searches:
         recording.looked_up("lookup.too_wide", given, basis)
@@ -161,12 +161,7 @@ def _find(
 
 def places_of(basis: Basis) -> list[Place]:
     """The municipalities of the basis, as an address may name them."""
-    ids = frozenset().union(*(scope.areas or frozenset() for scope in basis.scopes))
-    areas = ServiceArea.objects.filter(pk__in=ids).order_by()
-    return [
-        Place(pk, addresses.said_municipality(name), code)
-        for pk, name, code in areas.values_list("pk", "name", "code")
-    ]
+    return [Place(pk, addresses.said_municipality(name), code) for pk, name, code in basis.municipalities]
 
 
 @transaction.atomic
@@ -177,9 +172,9 @@ def open_customer(person: Person, pk: int, inquiry: Inquiry | None = None) -> Cu
     the person's areas.
     """
     pace.take_turn(person)
-    clock.enter_to_read()
+    now = clock.enter_to_read()
     basis = policy.basis_for_lookup(person, inquiry)
-    pace.check(basis)
+    pace.check(basis, now)
     row = shown.rows(basis, basis.fields, Q(pk=pk)).first()
     if row is None:
         raise Denied("customer_unknown", inquiry_id=basis.inquiry_id)

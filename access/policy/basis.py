@@ -67,6 +67,8 @@ class Basis:
     scopes: tuple[Scope, ...]
     limits: Limits
     inquiry_id: int | None = None
+    #: Of each area of the scopes: its id, its name and its code.
+    municipalities: tuple[tuple[int, str, str], ...] = ()
 
     @property
     def fields(self) -> frozenset[str]:

@@ -88,6 +88,8 @@ def check_contractor_is_called_for(person: Person, at: datetime | None = None) -
             "ends_at",
             "emergency_id",
             "emergency__areas",
+            "emergency__areas__name",
+            "emergency__areas__code",
             "roster_entry__contract_id",
             "roster_entry__contract__delegated_items",
             "roster_entry__contract__max_results",
@@ -157,20 +159,26 @@ def _operator_basis(person: Person, inquiry: Inquiry | None) -> Basis:
     permitted = AreaGroupPermission.objects.filter(
         group__office=person.office_id, permission__codename="consult_servicearea"
     )
-    ids = frozenset(permitted.order_by().values_list("content_object_id", flat=True))
-    if not ids:
+    of = "content_object"
+    areas = tuple(permitted.order_by().values_list(f"{of}_id", f"{of}__name", f"{of}__code"))
+    if not areas:
         raise Denied("no_area")
-    scope = Scope(fields_for(Audience.OPERATOR), areas=ids)
-    limits = limits_of(Audience.OPERATOR)
-    return Basis(person, Audience.OPERATOR, "own_area", (scope,), limits, inquiry.pk if inquiry else None)
+    scope = Scope(fields_for(Audience.OPERATOR), areas=_ids(areas))
+    limits, purpose = limits_of(Audience.OPERATOR), inquiry.pk if inquiry else None
+    return Basis(person, Audience.OPERATOR, "own_area", (scope,), limits, purpose, areas)
 
 
 def _retailer_basis(person: Person) -> Basis:
     # Everywhere but in the training areas, which are a drill's alone
-    areas = frozenset(ServiceArea.objects.filter(is_training=False).order_by().values_list("pk", flat=True))
-    own = Scope(fields_for(Audience.RETAILER, own=True), areas=areas, retailer_id=person.organization_id)
-    others = Scope(fields_for(Audience.RETAILER), areas=areas)
-    return Basis(person, Audience.RETAILER, "switching", (own, others), limits_of(Audience.RETAILER))
+    areas = tuple(ServiceArea.objects.filter(is_training=False).order_by().values_list("pk", "name", "code"))
+    ids, limits = _ids(areas), limits_of(Audience.RETAILER)
+    own = Scope(fields_for(Audience.RETAILER, own=True), areas=ids, retailer_id=person.organization_id)
+    others = Scope(fields_for(Audience.RETAILER), areas=ids)
+    return Basis(person, Audience.RETAILER, "switching", (own, others), limits, municipalities=areas)
+
+
+def _ids(areas: Iterable[tuple[int, str, str]]) -> frozenset[int]:
+    return frozenset(pk for pk, _name, _code in areas)
 
 
 def _contractor_basis(person: Person, inquiry: Inquiry | None, at: datetime | None) -> Basis:
@@ -201,7 +209,9 @@ def _contractor_basis(person: Person, inquiry: Inquiry | None, at: datetime | No
         stop_after=min(row[f"{of}stop_after"] for row in rows),
         granted_at=max(row["starts_at"] for row in rows),
     )
-    return Basis(person, Audience.CONTRACTOR, "live_grant", tuple(scopes), limits, inquiry.pk)
+    areas = "emergency__areas", "emergency__areas__name", "emergency__areas__code"
+    named = tuple(dict.fromkeys(tuple(row[name] for name in areas) for row in rows))
+    return Basis(person, Audience.CONTRACTOR, "live_grant", tuple(scopes), limits, inquiry.pk, named)
 
 
 def _best_grant_of_each_area(rows: list[dict]) -> dict[int, list[int]]:
