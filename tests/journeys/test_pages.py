@@ -119,7 +119,9 @@ def addresses(portal) -> dict[str, list[str]]:
 
 def give_long_names() -> None:
     """Everybody and everything is called by as many letters as there may be, without a space to break at."""
-    Person.objects.exclude(role="system").update(name="W" * 150, department="W" * 100)
+    Person.objects.exclude(role="system").update(name="W" * 150)
+    # A contractor who changes departments leaves the roster
+    Person.objects.exclude(role__in=["system", "contractor"]).update(department="W" * 100)
     Organization.objects.update(name=Concat(Value("W" * 90), Cast("pk", CharField())), name_en="W" * 100)
     Office.objects.update(name_en="W" * 100)
     ServiceArea.objects.update(name_en="W" * 100)
