@@ -57,12 +57,14 @@ def give(
     *,
     also_revoked: bool = False,
     asker: Person | None = None,
+    until: datetime | None = None,
 ) -> Given:
     """Grants an open emergency to the contract's roster, or to those `entries` of it alone, from `now`.
 
     Whoever is untrained or holds a running grant in it already is passed over; of a whole roster also whose
     grant was revoked lately, unless `also_revoked`. Where it takes two (`dual_control`), a request waits for
-    a second supervisor instead. asker: who called for help. Raises Denied, or AlreadyDone if it is over.
+    a second supervisor instead. asker: who called for help; until: no grant runs longer. Raises Denied, or
+    AlreadyDone if it is over.
     """
     emergency, contract = lock(emergency, contract)
     now = now or clock.database_now()
@@ -80,9 +82,10 @@ def give(
         left_out = revoked.count()
         ready = ready.exclude(pk__in=revoked.values("pk"))
     if dual_control.needs_two(contract, now):
-        waiting, before = _wait(by, emergency, contract, ready, now, asker)
+        waiting, before = _wait(by, emergency, contract, ready, now, asker, until)
         return Given(waiting=waiting, not_ready=not_ready, left_out=left_out, asked_before=before)
-    return Given(write(by, emergency, contract, ready, now), not_ready=not_ready, left_out=left_out)
+    granted = write(by, emergency, contract, ready, now, until=until)
+    return Given(granted, not_ready=not_ready, left_out=left_out)
 
 
 def lock(emergency: Emergency, contract: DelegationContract) -> tuple[Emergency, DelegationContract]:
@@ -262,7 +265,7 @@ def agreed(request: Request, by: Person) -> dict:
     asked = request.detail
     check_opens_no_more(asked, opens(emergency, contract))
     entries = RosterEntry.objects.filter(contract=contract, pk__in=asked["entries"])
-    until = min(datetime.fromisoformat(asked["until"]), now + timedelta(hours=asked["hours"]))
+    until = _latest_end(asked, now)
     ready = to_grant(entries, emergency, now)
     if until <= now or not ready.exists():
         raise requests.Pointless("nothing")
@@ -274,16 +277,22 @@ def agreed(request: Request, by: Person) -> dict:
 def help_agreed(request: Request, by: Person) -> dict:
     """Grants what a contractor asked for; under dual control that in turn waits for a second supervisor.
 
-    Raises Denied, or Pointless where that would open more than the request says, or nothing.
+    Gives no longer than the request says. Raises Denied, or Pointless where that would open more, or nothing.
     """
     emergency, contract = lock_what_it_is_about(request)
     check_opens_no_more(request.detail, opens(emergency, contract))
     entries = contract.roster.filter(pk__in=request.detail["entries"])
-    given = give(by, emergency, contract, entries, asker=request.asked_by)
+    until = _latest_end(request.detail, clock.database_now())
+    given = give(by, emergency, contract, entries, asker=request.asked_by, until=until)
     if not given.granted and not given.waiting:
         raise requests.Pointless("nothing")
     reconcile()
     return {"granted": given.granted, "waiting": given.waiting}
+
+
+def _latest_end(asked: dict, now: datetime) -> datetime:
+    """When what a request asks for ends at the latest, agreed to at `now`."""
+    return min(datetime.fromisoformat(asked["until"]), now + timedelta(hours=asked["hours"]))
 
 
 def lock_what_it_is_about(request: Request) -> tuple[Emergency, DelegationContract]:
@@ -294,7 +303,13 @@ def lock_what_it_is_about(request: Request) -> tuple[Emergency, DelegationContra
 
 
 def _wait(
-    by: Person, emergency: Emergency, contract: DelegationContract, ready, now: datetime, asker: Person | None
+    by: Person,
+    emergency: Emergency,
+    contract: DelegationContract,
+    ready,
+    now: datetime,
+    asker: Person | None,
+    until: datetime | None,
 ) -> tuple[int, tuple[str, ...]]:
     """Asks a second supervisor to agree; returns for how many people, and who asked for others before."""
     before = Request.objects.waiting(now).filter(
@@ -304,15 +319,16 @@ def _wait(
     wanted = sorted(ready.values_list("pk", flat=True))
     entries = [entry for entry in wanted if entry not in waiting]
     if entries:
+        latest = min(until or emergency.expires_at, emergency.expires_at)
         requests.ask(
             by,
             Request.Kind.GRANT,
             about=f"emergency {emergency.pk} contract {contract.pk} people {_digest(entries)}",
-            lapses_at=min(now + WAITS_FOR, emergency.expires_at),
+            lapses_at=min(now + WAITS_FOR, latest),
             emergency=emergency,
             contract=contract,
             subject=asker,
-            detail={"entries": entries} | opens(emergency, contract),
+            detail={"entries": entries} | opens(emergency, contract) | {"until": latest.isoformat()},
         )
     first = dict.fromkeys(waiting[entry] for entry in wanted if entry in waiting)
     return len(entries), tuple(requests.asked_already(one) for one in first)

@@ -49,6 +49,7 @@ def change(by: Person, contract: DelegationContract) -> Request | None:
     clock.be_patient()
     before = DelegationContract.objects.select_for_update().get(pk=contract.pk)
     policy.check_may_act(by, "change terms", contracts=[before])
+    _keep_the_rest(before, contract)
     more = wider(before, contract)
     for name in more:
         setattr(contract, name, getattr(before, name))
@@ -119,6 +120,17 @@ def wider(before: DelegationContract, after: DelegationContract) -> dict[str, An
     if left[0] >= left[1]:  # the period cannot be narrowed at one end alone
         found |= {name: getattr(after, name) for name in PERIOD}
     return found
+
+
+def _keep_the_rest(before: DelegationContract, contract: DelegationContract) -> None:
+    """Gives the contract back all that is no term as it is stored now: it was read before it was locked.
+
+    A suspension under way at that moment would be lifted by it. Dual control, once switched on, stays.
+    """
+    for field in DelegationContract._meta.concrete_fields:
+        if field.name not in OPENS_MORE and field.name != "dual_control":
+            setattr(contract, field.attname, getattr(before, field.attname))
+    contract.dual_control = contract.dual_control or before.dual_control
 
 
 def _differ(before: DelegationContract, after: DelegationContract) -> bool:

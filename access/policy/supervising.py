@@ -186,10 +186,11 @@ def asker_still_may(request: Request) -> bool:
 
 
 def _about(request: Request) -> dict:
-    """The areas and contracts that a request is about: an extension's are those that run in its emergency."""
+    """The areas and contracts that a request is about: an extension's are those of the grants that it extends."""
     areas = request.emergency.areas.all() if request.emergency else ()
     if request.kind != Request.Kind.EXTENSION:
         return {"areas": areas, "contracts": [request.contract] if request.contract else []}
-    running = Grant.objects.running().filter(emergency=request.emergency)
+    asked = request.detail.get("grants", [])
+    running = Grant.objects.running().filter(emergency=request.emergency, pk__in=asked)
     contracts = DelegationContract.objects.filter(pk__in=running.values("roster_entry__contract"))
     return {"areas": areas, "contracts": contracts}

@@ -4,13 +4,15 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from django.urls import reverse
 
 from access import clock, pace
 from access.errors import Denied, Unfit
 from access.models import DelegationContract, Grant, Notice
 from access.stopping import revoke_who_was_stopped, tell_of_who_was_paused
-from audit.models import LogEntry
+from audit import recording, repeats
+from audit.models import LogEntry, Repeat
 from customers import reading
 from customers.models import Customer
 from customers.terms import Terms
@@ -131,6 +133,21 @@ def test_who_is_granted_anew_begins_anew(world, call):
     call = inquiry_of(world, world.contractor, world.declare(name="次の台風"))
     hit(world, call, 4)
     assert revoke_who_was_stopped() == 0
+
+
+def test_who_tried_again_while_stopped_begins_anew_too_when_granted_anew(world, call):
+    """The tries are one entry, which is written after the grant was given."""
+    set_limits(slow_after=1, stop_after=2)
+    hit(world, call, 1)
+    long_ago(timedelta(seconds=pace.SLOWED + 1))
+    hit(world, call, 2)
+    for _ in range(2):
+        recording.denial(world.contractor, "stopped", path="/lookup/")
+    revoke_who_was_stopped()
+    call = inquiry_of(world, world.contractor, world.declare(name="次の台風"))
+    Repeat.objects.update(since=Now() - timedelta(minutes=1))
+    repeats.write_down()
+    hit(world, call, 3)
 
 
 def test_others_lookups_and_others_contracts_do_not_count(world, call):

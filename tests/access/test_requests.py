@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from access import accounts, answering, clock, granting, lifecycle, policy, requests, suspension
+from access import accounts, answering, clock, granting, lifecycle, policy, requests, suspension, terms
 from access.errors import AlreadyDone, Denied
 from access.models import DelegationContract, Grant, Person, Request, RosterEntry
 from access.tasks import sweep
@@ -163,6 +163,41 @@ class TestARequestOpensWhatItSays:
         answering.answer(world.supervisor02, asked.pk, agree=True)
         assert set(Grant.objects.values_list("ends_at", flat=True)) == {said}
 
+    @pytest.mark.parametrize("dual", [False, True])
+    def test_help_ends_no_later_than_it_said(self, world, dual):
+        asked = call_for_help(world)()
+        said = asked.emergency.expires_at
+        lifecycle.extend(world.supervisor, asked.emergency, hence(20), "続いている")
+        DelegationContract.objects.update(dual_control=dual)
+        answering.answer(world.supervisor, asked.pk, agree=True)
+        if dual:
+            (second,) = Request.objects.waiting()
+            assert second.detail["until"] == said.isoformat()
+            answering.answer(world.supervisor02, second.pk, agree=True)
+        assert Grant.objects.get().ends_at == said
+
+    def test_an_extension_asks_for_no_contract_that_it_does_not_extend(self, world):
+        extension(world)()
+        (asked,) = Request.objects.waiting()
+        other = DelegationContract.objects.get(pk=world.contract.pk)
+        other.pk, other.title, other.dual_control = None, "別の契約", False
+        other.save()
+        entry = RosterEntry.objects.create(
+            contract=other,
+            person=world.contractor,
+            trained_on=world.entry().trained_on,
+            added_by=world.supervisor,
+        )
+        Grant.objects.filter(roster_entry__person=world.contractor).update(
+            revoked_at=hence(0), revoked_by=world.supervisor, revoked_because="交代"
+        )
+        Grant.objects.create(
+            roster_entry=entry, emergency=asked.emergency, starts_at=hence(0), ends_at=hence(1),
+            granted_by=world.supervisor,
+        )  # fmt: skip
+        assert answering.answer(world.supervisor02, asked.pk, agree=True).answer == "agreed"
+        assert [one.roster_entry.person for one in Grant.objects.live(hence(7))] == [world.contractor02]
+
     def test_an_extension_is_of_the_grants_that_ran_when_it_was_asked_for(self, world):
         emergency = world.declare(contracts=())
         granting.give(world.supervisor, emergency, world.contract, [world.entry()])
@@ -281,6 +316,15 @@ class TestTerms:
         assert (contract.delegated_items, contract.max_grant_hours) == (["name"], 12)
         answering.answer(world.supervisor02, Request.objects.waiting().get().pk, agree=True)
         assert DelegationContract.objects.get().delegated_items == ["name", "phone"]
+
+    def test_a_form_that_was_read_before_a_suspension_lifts_nothing(self, world):
+        read_before = DelegationContract.objects.get()
+        suspension.suspend(world.supervisor02, world.contract, "点検")
+        DelegationContract.objects.update(dual_control=True)
+        read_before.max_grant_hours = 12
+        terms.change(world.supervisor, read_before)
+        stored = DelegationContract.objects.get()
+        assert (stored.suspended_because, stored.dual_control, stored.max_grant_hours) == ("点検", True, 12)
 
     def test_saving_it_unchanged_asks_for_nothing(self, world, change):
         change()
