@@ -7,7 +7,7 @@ BOOTSTRAP = @python3 config/bootstrap.py
 SETTINGS = @env SECRET_KEY=- ALLOWED_HOSTS=- DATABASE_URL=postgres:///- REDIS_URL=redis://-
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shell clean-demo test soak bench-access bench-lookup bench-audit screenshots schema lint messages
+.PHONY: help demo shell clean-demo test soak bench-access bench-lookup bench-audit mutants screenshots schema lint messages
 
 help: ## Say what the targets do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -43,6 +43,11 @@ bench-lookup: ## Measure looking callers up at 30,000 to 3,000,000 customers (QU
 bench-audit: ## Measure writing, sealing, verifying and reading the history (QUICK=1 for a minute)
 	$(BOOTSTRAP) --dev
 	@$(PYTHON) -m config.embedded bench $(PYTHON) -m tests.benchmarks.audit
+
+mutants: ## Change the rules one by one, and list what no test notices (hours; MODULES="access/policy" for some)
+	$(BOOTSTRAP) --dev
+	@$(PYTHON) -m pip install --quiet --constraint constraints.txt cosmic-ray==8.7.0
+	@$(PYTHON) -m config.embedded mutants $(PYTHON) -m tests.mutants $(MODULES)
 
 screenshots: ## Take the README's pictures anew
 	$(BOOTSTRAP) --dev
