@@ -26,6 +26,8 @@ PREFECTURES = (
 PART, NUMBER = "|", "-"
 #: Characters that prefecture and district take at most, before the municipality's name.
 LONGEST_BEFORE = 12
+#: What may not stand there: a number, or another municipality, of which this one's name is a town.
+_NOT_BEFORE = re.compile("[0-9市町村]")
 
 #: Whatever stands between two digits keeps them apart; a bracket is a blank.
 _SIGNS: dict[int, str | None] = dict.fromkeys([*characters_of("P", "S"), *map(ord, DASHES)], "-")
@@ -61,6 +63,7 @@ _ROOM, _FLOOR = (
     re.compile(f"(?<={_EDGE})(?:号室|号|室)(?!棟|館)"),
     re.compile(f"(?<={_EDGE})(?:階|f(?![a-z]))"),
 )
+_ROOM_ALONE = re.compile(f"(?:{NUMBER}[0-9]+{NUMBER})+f?")
 
 
 class Address(NamedTuple):
@@ -82,6 +85,11 @@ class Address(NamedTuple):
     @property
     def key(self) -> str:
         return f"{self.house}{PART}{self.rest}"
+
+    @property
+    def is_room_alone(self) -> bool:
+        """Whether nothing follows the house but the number of a room, or of a floor."""
+        return bool(_ROOM_ALONE.fullmatch(self.rest))
 
     @property
     def length(self) -> int:
@@ -111,8 +119,11 @@ def said(text: str) -> str:
     return _ONE_AS_A_DASH.sub("-", _AROUND_DASHES.sub("-", with_small_sounds(text)))
 
 
-def parse(said: str) -> Address:
-    """The parts of what `said` gave, from the town on."""
+def parse(said: str, *, in_municipality: bool = False) -> Address:
+    """The parts of what `said` gave, from the town on.
+
+    in_municipality: it followed a municipality's name, so that numbers alone go down to a house too: some have no towns.
+    """
     begins = _end_of_town_with_numerals(said)
     first = _FIRST.search(said[begins:])
     if first is None:
@@ -125,7 +136,7 @@ def parse(said: str) -> Address:
     town, rest = text(said[: begins + first.start()]), text(said[last.end() if last else at :])
     is_block = bool(last and last["block"])
     is_house = len(numbers) > 1 or (len(numbers[0]) > 1 and not is_block)
-    return Address(town, tuple(numbers), rest, bool(town) and is_house)
+    return Address(town, tuple(numbers), rest, (bool(town) or in_municipality) and is_house)
 
 
 def text(said: str) -> str:
@@ -145,8 +156,10 @@ def key(address: str, municipality: str) -> str:
 def after_municipality(said: str, municipality: str) -> str | None:
     """What follows the municipality, both as `said` gave them; None where it is not named."""
     before, found, after = said.partition(municipality)
-    is_named = found and len(before) <= LONGEST_BEFORE and not re.search("[0-9]", before)
-    return after.lstrip() if is_named else None
+    is_named = found and len(before) <= LONGEST_BEFORE and not _NOT_BEFORE.search(before)
+    if not is_named or (before and f"{before}{found}".endswith(_longer_names(municipality))):
+        return None
+    return after.lstrip()
 
 
 def without_prefecture(said: str) -> str:
@@ -156,6 +169,11 @@ def without_prefecture(said: str) -> str:
 def without_short_prefecture(said: str) -> str:
     """As `without_prefecture`, also where 県 is not said: 愛媛松山."""
     return _SHORT_PREFECTURE.sub("", said)
+
+
+def is_town(town: str, code: str) -> bool:
+    """Whether a town of the municipality with the code is written so."""
+    return town in _towns()[0][code]
 
 
 def sounding_like(town: str, code: str) -> list[str]:
@@ -176,7 +194,16 @@ def said_municipality(name: str) -> str:
     return said(name)
 
 
+@lru_cache(4096)
+def _longer_names(municipality: str) -> tuple[str, ...]:
+    """The municipalities whose names end in this one's: 中土佐町 for 土佐町."""
+    names = {said_municipality(re.sub("^.+郡", "", entry["city"])) for entry in postal.entries()}
+    return tuple(name for name in names if name != municipality and name.endswith(municipality))
+
+
 def _number(numeral: str) -> str:
+    if not set(numeral) - set("百千"):  # 百番地: what is a number by its place is no name
+        return str(kanji2number(numeral))
     return _in_digits(numeral).lstrip("0") or "0"
 
 

@@ -112,6 +112,8 @@ _ALL_KANA = re.compile("[ァ-ヺー]+")
 _EXTENSION = re.compile(r"[ (]*(?:内線?|ext\.?|extension|[x#])[^0-9]*[0-9]+[ )]*$", re.IGNORECASE)
 #: 81 is Japan, where it is said as such or where a number without its first 0 has nothing else before it.
 _ABROAD = re.compile(r"^[^0-9]*(?:\+|00|010)[^0-9]*81|^[^0-9+]*81(?=(?:[^0-9]*[0-9]){9,11}[^0-9]*$)")
+#: Dialled before a number so that it is told to who is called, or not.
+_CALLER_ID = re.compile("^[^0-9]*18[46](?=[^0-9]*0)")
 #: How long a phone number without its first 0 is: a landline's, a mobile's.
 _WITHOUT_ZERO = (9, 10)
 
@@ -142,14 +144,13 @@ def digits(text: str) -> str:
 def phone(text: str) -> str:
     """The digits of a phone number as dialled within the country: without country code, words and extension.
 
-    A first 0 that a spreadsheet dropped is there again.
+    A first 0 that a spreadsheet dropped is there again. A number of another country stays as it is.
     """
-    text = _EXTENSION.sub("", plain(text))
+    text = _CALLER_ID.sub("", _EXTENSION.sub("", plain(text)))
     inland = _ABROAD.sub("", text)
     number = _NOT_DIGITS.sub("", inland)
-    if number and not number.startswith("0") and (inland != text or len(number) in _WITHOUT_ZERO):
-        return f"0{number}"
-    return number
+    lacks_zero = inland != text or ("+" not in text and len(number) in _WITHOUT_ZERO)
+    return f"0{number}" if number and not number.startswith("0") and lacks_zero else number
 
 
 def name(text: str) -> str:

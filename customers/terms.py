@@ -10,7 +10,8 @@ from enum import IntEnum
 from functools import cached_property
 
 from django.db.models import Q, Value
-from django.db.models.lookups import Exact
+from django.db.models.functions import Substr
+from django.db.models.lookups import Contains, EndsWith, Exact
 
 from customers import addresses, normalising
 from customers.addresses import Address
@@ -234,7 +235,7 @@ def _read(said: str, places: Sequence[Place]) -> Iterator[tuple[Place | None, Ad
         if (rest := addresses.after_municipality(said, place.key)) is not None
     ]
     for place, rest in whole:
-        yield place, addresses.parse(rest)
+        yield place, addresses.parse(rest, in_municipality=True)
     if whole:
         return
     inland = addresses.without_prefecture(said)
@@ -261,21 +262,27 @@ def _beginning(address: Address, *, house_alone: bool) -> list[Q]:
     """More may follow than is said: of the town's name, of the numbers, of the building's name."""
     if not address.numbers:
         return [Q(town_key__startswith=address.town)]
+    if address.is_room_alone:  # 3 is no beginning of 三木ハイツ
+        return []
     if address.rest:
         return [Q(town_key__startswith=address.key)]
     return [Q(town_key__startswith=address.house + addresses.PART if house_alone else address.house)]
 
 
 def _kept_in_part(address: Address) -> list[Q]:
-    """The house, where its building or room is not kept, or is said in part."""
+    """The house, where its building or room is not kept, or is said in part: a room alone stands at the end."""
     if not (address.numbers and address.rest):
         return []
-    kept = Q(town_key__contains=address.rest) | Q(town_key__in=address.less)
-    return [Q(town_key__startswith=address.house + addresses.PART) & kept]
+    house = address.house + addresses.PART
+    rest = Substr("town_key", len(house) + 1)
+    in_part = (EndsWith if address.is_room_alone else Contains)(rest, address.rest)
+    return [Q(town_key__startswith=house) & (Q(in_part) | Q(town_key__in=address.less))]
 
 
 def _by_sound(address: Address, places: Sequence[Place], *, house_alone: bool) -> list[Q]:
-    """The same house in the towns that sound as the one that is said, where no town is written so."""
+    """The same house in the towns that sound as the one that is said, where none of the places has a town written so."""
+    if any(addresses.is_town(address.town, place.code) for place in places):
+        return []
     return [
         Q(area_id=place.pk) & way
         for place in places

@@ -23,7 +23,11 @@ function isTyped(field) {
     return field.checked !== field.defaultChecked;
   }
   if (field.options) {
-    return [...field.options].some((option) => option.selected !== option.defaultSelected);
+    const options = [...field.options];
+    if (field.type === "select-one" && !options.some((option) => option.defaultSelected)) {
+      return field.selectedIndex > 0; // the browser itself shows the first
+    }
+    return options.some((option) => option.selected !== option.defaultSelected);
   }
   return field.type === "file" ? field.files.length > 0 : field.value !== field.defaultValue;
 }

@@ -43,6 +43,8 @@ CASES = (
     ("林町2217番地15 センタービル３階", "林町|2217-15-|センタビル-3-f"),
     ("番町8-15 A-101", "番町|8-15-|a-101-"),
     ("番町123番地先", "番町|123-|先"),
+    ("番町百番地", "番町|100-|"),
+    ("番町千番地5", "番町|1000-5-|"),
     ("番町1234-イ", "番町|1234-|イ"),
     # numerals of names
     ("三番町4丁目9-5", "-3-番町|4-9-5-|"),
@@ -164,6 +166,17 @@ def test_a_town_is_known_by_its_sound_where_no_town_is_written_so():
     assert addresses.sounding_like("バンチョウ", "37201") == ["番町"]
     assert addresses.sounding_like("窪川", "39412") == [], "久保川 is another town of 四万十町"
     assert addresses.sounding_like("番町", "37201") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "municipality", "rest"),
+    [("高知県高岡郡中土佐町久礼12", "中土佐町", "久礼12"), ("高知県高岡郡中土佐町久礼12", "土佐町", None),
+     ("中土佐町久礼12", "土佐町", None), ("高知県土佐郡土佐町田井1", "土佐町", "田井1"),
+     ("松山市松前町2-3", "松前町", None), ("伊予郡松前町筒井2", "松前町", "筒井2"),
+     ("八幡浜市琴平町817-10", "琴平町", None)],
+)  # fmt: skip
+def test_a_municipality_is_named_where_no_other_is(words, municipality, rest):
+    assert addresses.after_municipality(said(words), said(municipality)) == rest
 
 
 def test_the_towns_of_the_postal_data_begin_addresses_as_they_are():

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 AREAS = {
     "高松市": ("37201", "香川県"), "松山市": ("38201", "愛媛県"), "新居浜市": ("38205", "愛媛県"),
-    "徳島市": ("36201", "徳島県"), "さぬき市": ("37206", "香川県"), "多度津町": ("37404", "香川県"),
+    "徳島市": ("36201", "徳島県"), "丸亀市": ("37202", "香川県"), "さぬき市": ("37206", "香川県"), "多度津町": ("37404", "香川県"),
 }  # fmt: skip
 #: Item, what is stored of it, what is typed, into which box, and whether who is meant is found. An address is in
 #: Takamatsu unless it says another municipality.
@@ -84,6 +84,10 @@ WORDS = (
     ("name", "⻑⼭ 花", "長山", "name", True),
     ("name", "高橋 淸", "髙槗清", "name", True),
     ("name", "佃 花", "田花", "name", False),
+    ("name", "香川 勲", "香川薫", "name", False),
+    ("name", "香川 薰", "香川薫", "name", True),
+    ("phone", "029-812-3456", "+298 123456", "phone", False),
+    ("phone", "087-899-0109", "184-087-899-0109", "phone", True),
 )
 # fmt: on
 
@@ -163,6 +167,16 @@ HOUSES = (
     ("番町9丁目71-2", "番町9-71-2 三木ハイツ101", True),
     ("番町9丁目71-2 三木ハイツ", "番町9-71-2 三木ハイツ101", True),
     ("西番町9丁目71-2", "番町9-71-2", False),
+    # A room alone is no part of the house's number, and none of a building's name
+    ("番町9丁目71-15 三木ハイツ101", "番町9-71-15 15", False),
+    ("番町9丁目71-2 三木ハイツ101", "番町9-71-2 3", False),
+    ("番町9丁目71-2 三木ハイツ101", "番町9-71-2 番町", False),
+    ("番町9丁目71-2 三木ハイツ101", "番町9-71-2 101", True),
+    ("番町9丁目71-2 一番館3階", "番町9-71-2 1", False),
+    ("番町9丁目71-2 一番館3階", "番町9-71-2 3階", True),
+    # Where a municipality has no towns, its numbers go down to a house
+    ("多度津町1122-1", "多度津町1122-1", True),
+    ("多度津町1122-1", "多度津町1122-12", False),
 )
 
 
@@ -175,6 +189,13 @@ def test_a_house_shows_a_contractor_that_household_alone(world, pages):
             wrong.append((text, typed))
         Customer.objects.filter(supply_point_number=number).delete()
     assert not wrong, "\n".join(map(str, wrong))
+
+
+def test_a_town_of_one_place_is_not_taken_for_the_sound_of_anothers(world, pages):
+    """一番町 is in Matsuyama, 一番丁 in Marugame: who writes one is not shown the other where no city is said."""
+    keep(world, "0805" + "0" * 18, "address", "丸亀市一番丁4-12")
+    assert pages("contractor", "address", "一番町4-12") == []
+    assert len(pages("contractor", "address", "丸亀市一番町4-12")) == 1
 
 
 def test_two_towns_of_one_sound_in_one_municipality_are_two(world, pages):

@@ -14,7 +14,7 @@ def processes() -> tuple[str, ...]:
 
 def switch(page, language: str) -> None:
     page.click("form.language button")
-    page.wait_for_function(f"document.documentElement.lang === '{language}'")
+    page.locator(f"html[lang={language}]").wait_for(state="attached")
 
 
 def test_what_was_typed_is_still_there_in_the_other_language(portal, visit):
@@ -28,9 +28,9 @@ def test_what_was_typed_is_still_there_in_the_other_language(portal, visit):
         switch(page, language)
         assert page.input_value("[name=caller_name]") == "香川 花子"
         assert page.input_value("[name=note]") == "玄関の灯り\n二行目"
-    assert (
-        page.evaluate("JSON.stringify([{...sessionStorage}, {...localStorage}, window.name])") == '[{},{},""]'
-    )
+    kept, *others = page.evaluate("[{...sessionStorage}, {...localStorage}, window.name]")
+    kept.pop("htmx-current-path-for-history", None)  # the page's address, in which nothing is that was typed
+    assert [kept, *others] == [{}, {}, ""]
     page.click("main form[method=post] button[type=submit]")  # it is the form of this session still
     page.wait_for_url("**/inquiries/*/")
     assert page.url != portal.url("/inquiries/new/")
