@@ -92,7 +92,8 @@ def save_person(by: Person, person: Person, before: Person | None) -> list[Reque
     for name in wanted:
         setattr(person, name, getattr(before, name))
     asked = [_ask(by, before, wanted)] if wanted else []
-    save_with_rosters(by, person)
+    # All else waits; the rest of the row may have changed since it was read
+    save_with_rosters(by, person, ["is_active"])
     return asked
 
 
@@ -281,8 +282,8 @@ def _ask(by: Person, person: Person, detail: dict) -> Request:
 
 
 @transaction.atomic
-def save_with_rosters(by: Person, person: Person) -> None:
-    """Saves a person; if that takes them off rosters (a trigger does), the history says so.
+def save_with_rosters(by: Person, person: Person, columns: list[str] | None = None) -> None:
+    """Saves a person (all columns, or these); if that takes them off rosters (a trigger does), the history says so.
 
     The turnstile comes before the person's row: the trigger alone, which has the row first, could find
     itself and a reading waiting for each other.
@@ -290,7 +291,7 @@ def save_with_rosters(by: Person, person: Person) -> None:
     standing = list(RosterEntry.objects.filter(person=person, removed_at=None).select_related("contract"))
     if standing:
         clock.time_of_ending()
-    person.save()
+    person.save(update_fields=columns)
     left = RosterEntry.objects.filter(pk__in=[one.pk for one in standing], removed_at__isnull=False)
     for entry in left.select_related("contract", "person"):
         recording.decision(

@@ -7,6 +7,7 @@ from uuid import uuid4
 from django import forms
 from django.conf import settings
 from django.contrib.admin.forms import AdminPasswordChangeForm
+from django.contrib.auth import user_login_failed
 from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm, UsernameField
 from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
@@ -67,7 +68,8 @@ class ChoosePasswordForm(SetPasswordForm):
     code = OneLine(label=_("Code"), max_length=100, widget=forms.TextInput({"autocomplete": "one-time-code"}))
     field_order = ("username", "code")
 
-    def __init__(self, *args):
+    def __init__(self, request, *args):
+        self.request = request
         super().__init__(Person(), *args)
 
     def clean(self):
@@ -75,10 +77,17 @@ class ChoosePasswordForm(SetPasswordForm):
         if person:
             self.user = person
         elif "username" not in self.errors and "code" not in self.errors:
+            # A guess at a code is a guess at a password: written, and counted, as that
+            tried = {"username": self.cleaned_data["username"]}
+            user_login_failed.send(__name__, credentials=tried, request=self.request)
             self.add_error(
                 "code", _("This code is not for this username, or it is used or too old: ask for another.")
             )
-        return super().clean()
+        cleaned = super().clean()
+        new = self.cleaned_data.get("new_password1")
+        if person and new and person.check_password(new):
+            self.add_error("new_password1", _("This is your password already: choose another."))
+        return cleaned
 
     def save(self, commit=True):
         passwords.choose(self.user, self.cleaned_data["new_password1"])

@@ -12,7 +12,7 @@ from access.forms import ChoosePasswordForm
 @sensitive_post_parameters()
 def choose_password(request: HttpRequest) -> HttpResponse:
     """Whoever has the code chooses; it travels in the body, for addresses end up in logs."""
-    form = ChoosePasswordForm(request.POST or None)
+    form = ChoosePasswordForm(request, request.POST or None)
     if request.method == "POST" and form.is_valid():
         form.save()
         messages.success(request, _("Your password is chosen: sign in with it."))

@@ -10,11 +10,11 @@ from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 
-from access import answering, emails, policy
+from access import accounts, answering, emails, policy
 from access.errors import Denied
 from access.models import Person, Request
 from access.pages import ANYBODY, PAGES
-from audit.models import LogEntry
+from audit.models import LogEntry, Repeat
 from tests.world import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -170,7 +170,26 @@ def test_a_code_is_worthless_after_a_day_or_once_the_account_is_closed(world, ad
     Person.objects.filter(pk=world.operator.pk).update(is_active=False)
     assert choose("operator", code).context["form"].errors["code"]
     Person.objects.filter(pk=world.operator.pk).update(is_active=True)
+    assert choose("operator", code, PASSWORD).context["form"].errors["new_password1"], (
+        "the same again is none"
+    )
     assert choose("operator", code).status_code == 302
+
+
+def test_who_guesses_a_code_is_written_down_as_who_guesses_a_password(world):
+    for _again in range(3):
+        choose("operator", "abc123-" + "0" * 32)
+    assert LogEntry.objects.filter(event="session.sign_in_failed", subject_id=world.operator.pk).exists()
+    assert Repeat.objects.get().count == 2
+
+
+def test_what_changed_since_an_account_was_read_stays(world):
+    person, before = (Person.objects.get(pk=world.operator.pk) for _twice in range(2))
+    Person.objects.filter(pk=person.pk).update(password="!", must_change_password=True)
+    person.is_active = False
+    accounts.save_person(world.administrator, person, before)
+    stored = Person.objects.get(pk=person.pk)
+    assert (stored.is_active, stored.password, stored.must_change_password) == (False, "!", True)
 
 
 def test_a_code_goes_by_email_and_without_an_address_nobody_asks_for_one(world, administrator):
