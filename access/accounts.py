@@ -223,7 +223,7 @@ def described(request: Request) -> str:
         about = right.model.objects.get(pk=request.detail["object"])
         name = group_name(Group.objects.get(pk=request.detail["group"]))
         if request.detail.get("give", True):
-            return f"{about}: {right.label} – {name}"
+            return f"{about}{_(': ')}{right.label} – {name}"
         return _("%(object)s: %(right)s – no longer %(group)s") % {
             "object": about, "right": right.label, "group": name,
         }  # fmt: skip
@@ -236,14 +236,14 @@ def described(request: Request) -> str:
         column: Any = Person._meta.get_field(name.removesuffix("_id"))
         if name != "is_active":
             before = request.detail.get("as", {}).get(name, getattr(person, name))
-            words.append(f"{column.verbose_name}: {_shown(column, before)} → {_shown(column, value)}")
+            words.append(f"{column.verbose_name}{_(': ')}{_shown(column, before)} → {_shown(column, value)}")
         elif value:
             place = [Role(person.role).label, person.organization, person.office, person.department]
             words.append(_("opening the account"))
             words += [str(one) for one in (*place, person.email) if one]
         else:
             words.append(_("closing the account"))
-    return f"{person}: " + _(", ").join(words)
+    return f"{person}{_(': ')}" + _(", ").join(words)
 
 
 def _in_each_language(request: Request) -> dict[str, str]:

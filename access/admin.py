@@ -238,7 +238,9 @@ class ContractAdmin(ShowsWhatWaits, PortalModelAdmin):
         if not change:
             return super().save_model(request, obj, form, change)
         if waiting := terms.change(request.user, obj):
-            wider = ", ".join(f"{name}: {after}" for name, _before, after in terms.described(waiting))
+            wider = gettext(", ").join(
+                f"{name}{gettext(': ')}{after}" for name, _before, after in terms.described(waiting)
+            )
             said = _("What opens more waits for a second supervisor: %(terms)s")
             messages.warning(request, said % {"terms": wider})
         return None

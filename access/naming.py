@@ -73,10 +73,10 @@ def described(request: Request) -> str:
     about = model._default_manager.get(pk=request.detail["object"])
     before = request.detail["as"]
     changes = [
-        f"{model._meta.get_field(name).verbose_name}: {before[name] or '–'} → {value or '–'}"  # type: ignore[union-attr]
+        f"{model._meta.get_field(name).verbose_name}{_(': ')}{before[name] or '–'} → {value or '–'}"  # type: ignore[union-attr]
         for name, value in request.detail["names"].items()
     ]
-    return f"{about}: " + _(", ").join(changes)
+    return f"{about}{_(': ')}" + _(", ").join(changes)
 
 
 def _thing(about: Any) -> tuple[str, tuple[str, ...]]:

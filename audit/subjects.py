@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Count, Max, Min, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils import formats, timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from access import policy
@@ -59,7 +60,7 @@ class Day:
     @property
     def title(self) -> str:
         count = ngettext("%(count)d denial", "%(count)d denials", self.count) % {"count": self.count}
-        return f"{formats.date_format(self.day, 'DATE_FORMAT')}: {count}"
+        return f"{formats.date_format(self.day, 'DATE_FORMAT')}{_(': ')}{count}"
 
     @property
     def query(self) -> str:

@@ -67,7 +67,7 @@ class Band:
     def title(self) -> str:
         span = moments(self.period.begins, self.period.ends)
         kind = _("Drill") if self.period.is_drill else _("Emergency")
-        return f"{kind}: {self.period.name}, {span}"
+        return f"{kind}{_(': ')}{self.period.name}{_(', ')}{span}"
 
 
 def bands(shown: Window, periods: Iterable[Period]) -> list[Band]:
@@ -134,7 +134,7 @@ class Mark:
 
     @property
     def title(self) -> str:
-        return f"{self.span}: {self.words}"
+        return f"{self.span}{_(': ')}{self.words}"
 
 
 def marks(shown: Window, tallies: Iterable[Tally], most: int, query: dict[str, str]) -> list[Mark]:
