@@ -191,6 +191,8 @@ def carry_out(request: Request, by: Person) -> dict | None:
     before, wanted = person.email, _wanted(request)
     for name, value in wanted.items():
         setattr(person, name, value)
+    if wanted.get("is_active") and person.must_change_password:
+        person.set_unusable_password()  # somebody else knows it, and would be in first
     save_with_rosters(by, person)
     if _sends_a_code(wanted, person):
         passwords.check_can_be_sent(person)

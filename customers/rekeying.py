@@ -11,7 +11,8 @@ from django.db import connection, transaction
 
 from customers.stored import Keys, keys
 
-BATCH = 2_000
+#: An import waits for one batch: half a second on a slow machine.
+BATCH = 1_000
 COLUMNS = Keys._fields
 
 #: The table first, as an import takes it: else each could hold what the other waits for.

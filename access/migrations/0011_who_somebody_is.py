@@ -1,8 +1,7 @@
 """Usernames never return to another person, and a password that somebody else knows opens nothing.
 
-Every username that the people have, or had as far as the history says, is written down; a trigger goes on
-writing, and refuses one that was another's. Whose password was set by another has to change it: the history
-says who set it last. The demo's published passwords stay as they are.
+A trigger writes usernames down, and refuses one that was another's. What was there before is read out of the
+history by 0013, which holds nobody up. The column comes last but the triggers: from then on everybody waits.
 """
 
 import django.contrib.auth.validators
@@ -12,17 +11,6 @@ from django.conf import settings
 from django.db import migrations, models
 
 USERNAMES = """
-INSERT INTO access_username (key, person_id)
-  SELECT lower(normalize(username, NFKC)), id FROM access_person ORDER BY id ON CONFLICT DO NOTHING;
-INSERT INTO access_username (key, person_id)
-  SELECT lower(normalize(name, NFKC)), p.id
-  FROM audit_logentry e
-    JOIN django_content_type t ON t.id = e.content_type_id AND (t.app_label, t.model) = ('access', 'person')
-    JOIN access_person p ON p.id = e.object_id
-    CROSS JOIN LATERAL jsonb_array_elements_text(e.changes -> 'username') AS name
-  WHERE e.changes ? 'username' AND name <> 'None'
-  ORDER BY e.id ON CONFLICT DO NOTHING;
-
 -- What a username is compared by has neither case nor a second way of writing a letter. The row of the person
 -- is there already: an AFTER trigger may refuse as well as one BEFORE.
 CREATE FUNCTION access_username_is_nobody_elses() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -57,21 +45,6 @@ CREATE TRIGGER never_emptied BEFORE TRUNCATE ON access_username
   FOR EACH STATEMENT EXECUTE FUNCTION access_never_emptied();
 """
 
-KNOWN_TO_ANOTHER = """
-UPDATE access_person AS p SET must_change_password = true
-WHERE p.role <> 'system' AND p.id IS DISTINCT FROM (
-  SELECT e.actor_id FROM audit_logentry e
-    JOIN django_content_type t ON t.id = e.content_type_id AND (t.app_label, t.model) = ('access', 'person')
-  WHERE e.object_pk = p.id::text AND e.changes ? 'password' AND e.actor_id IS NOT NULL
-  ORDER BY e."timestamp" DESC, e.id DESC LIMIT 1)
-"""
-
-
-def known_to_another(apps, schema_editor):
-    """Marks whose password was last set by somebody else, who therefore knows it."""
-    if not settings.DEMO:
-        schema_editor.execute(KNOWN_TO_ANOTHER)
-
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -100,16 +73,6 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={"default_permissions": ()},
-        ),
-        migrations.AddField(
-            model_name="person",
-            name="must_change_password",
-            field=models.BooleanField(
-                db_default=False,
-                default=False,
-                editable=False,
-                verbose_name="has to change the password",
-            ),
         ),
         migrations.AlterField(
             model_name="person",
@@ -210,6 +173,15 @@ class Migration(migrations.Migration):
                 violation_error_message="Choose a role of the list.",
             ),
         ),
+        migrations.AddField(
+            model_name="person",
+            name="must_change_password",
+            field=models.BooleanField(
+                db_default=False,
+                default=False,
+                editable=False,
+                verbose_name="has to change the password",
+            ),
+        ),
         migrations.RunSQL(USERNAMES),
-        migrations.RunPython(known_to_another, migrations.RunPython.noop),
     ]

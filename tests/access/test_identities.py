@@ -1,6 +1,7 @@
 """Who somebody is, and their password: nobody becomes another person, and nobody knows another's password."""
 
 import re
+from importlib import import_module
 from io import StringIO
 
 import pytest
@@ -229,6 +230,32 @@ def test_of_all_pages_the_change_and_signing_out_alone_open_before(world):
     assert open_ones - {name for name, page in PAGES.items() if page.needs == ANYBODY} == {
         "portal:password_change", "portal:logout", "portal:jsi18n",
     }  # fmt: skip
+
+
+def test_an_account_that_waits_with_a_password_somebody_else_knows_opens_by_a_code_alone(
+    world, administrator
+):
+    person = world.people["contractor02"]
+    Person.objects.filter(pk=person.pk).update(is_active=False, must_change_password=True)
+    person.refresh_from_db()
+    change(administrator, person, is_active="on")
+    agree(world)
+    person.refresh_from_db()
+    assert person.is_active
+    assert not Client().login(username=person.username, password=PASSWORD)
+    assert choose(person.username, code_in_the_mail(person.email)).status_code == 302
+    assert Client().login(username=person.username, password=NEW)
+
+
+def test_an_update_marks_whose_password_somebody_else_set_last(world, client_of, settings):
+    settings.DEMO = False
+    words = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW}
+    client_of(world.operator).post(reverse("portal:password_change"), words)
+    before = import_module("access.migrations.0013_who_somebody_was")
+    with connection.schema_editor() as editor:
+        before.known_to_another(None, editor)
+    chosen = Person.objects.filter(must_change_password=False).exclude(role="system")
+    assert [person.username for person in chosen] == ["operator"]
 
 
 def test_the_first_administrators_have_to_change_what_was_typed_for_them(db, monkeypatch):
