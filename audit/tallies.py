@@ -13,12 +13,15 @@ from audit import covering
 from audit.timeline import Tally
 from audit.windows import Window
 
-#: Disclosures to contractors; of those named here, whichever is no null.
-_DISCLOSED = """
-  h.kind = 'disclosure' AND h.contract_id IS NOT NULL
-  AND (%(contracts)s::bigint[] IS NULL OR h.contract_id = ANY(%(contracts)s::bigint[]))
-  AND (%(start)s::timestamptz IS NULL OR h."timestamp" >= %(start)s)
+#: In the time that is asked for: said of each entry that is looked at, so that other months are left alone.
+_THEN = """
+  (%(start)s::timestamptz IS NULL OR h."timestamp" >= %(start)s)
   AND (%(end)s::timestamptz IS NULL OR h."timestamp" < %(end)s)
+"""
+#: Disclosures to contractors; of those named here, whichever is no null.
+_DISCLOSED = f"""
+  h.kind = 'disclosure' AND h.contract_id IS NOT NULL AND {_THEN}
+  AND (%(contracts)s::bigint[] IS NULL OR h.contract_id = ANY(%(contracts)s::bigint[]))
   AND (%(person)s::bigint IS NULL OR h.actor_id = %(person)s)
   AND (%(emergency)s::bigint IS NULL OR h.emergency_id = %(emergency)s)
 """
@@ -36,7 +39,7 @@ def _judged() -> str:
   FROM audit_logentry h WHERE {_DISCLOSED} GROUP BY 1, 2, 3, 4, 5
 ),
 {covering.spans("SELECT grant_id FROM groups")},
-doubted AS (
+doubted AS MATERIALIZED (
   SELECT g.* FROM groups g LEFT JOIN covers c ON {_of_its_own("g")} AND g.first >= c.begins AND g.last < c.ends
   WHERE c.grant_id IS NULL
 ),
@@ -44,7 +47,7 @@ outside AS MATERIALIZED (
   SELECT h.id, d.contract_id, d.actor_id, d.begins, h."timestamp"
   FROM doubted d CROSS JOIN LATERAL (
     SELECT id, "timestamp" FROM audit_logentry h
-    WHERE h.kind = 'disclosure' AND h.actor_id = d.actor_id AND h."timestamp" BETWEEN d.first AND d.last
+    WHERE h.kind = 'disclosure' AND h.actor_id = d.actor_id AND {_THEN} AND h."timestamp" BETWEEN d.first AND d.last
       AND h.contract_id = d.contract_id AND h.emergency_id IS NOT DISTINCT FROM d.emergency_id
       AND h.grant_id IS NOT DISTINCT FROM d.grant_id
     OFFSET 0
@@ -130,8 +133,9 @@ def tallies(
     )
     if not rows:
         return [], Totals()
-    *counts, latest = rows[0][-4:]
-    return [Tally(*row[:-4]) for row in rows], Totals(*map(int, counts), tuple(latest))
+    of_rows, count, outside, latest = rows[0][-4:]
+    in_all = Totals(of_rows, int(count), int(outside), tuple(latest))
+    return [Tally(*row[:-4]) for row in rows], in_all
 
 
 def outside(asked: Asked, start: datetime | None = None, end: datetime | None = None) -> list[int]:
