@@ -76,7 +76,12 @@ def recent_lookups(person: Person, since: datetime, granted_at: datetime | None 
     Seeing the same customers again (a page that reads itself again) is the same lookup.
     """
     anew = _ANEW if granted_at and granted_at > since else ""
-    about: dict[str, Any] = {"person": person.pk, "kinds": list(_LOOKUPS), "since": since, "granted_at": granted_at}
+    about: dict[str, Any] = {
+        "person": person.pk,
+        "kinds": list(_LOOKUPS),
+        "since": since,
+        "granted_at": granted_at,
+    }
     with connection.cursor() as cursor:
         cursor.execute(RECENT.format(anew=anew), about)
         hits, misses, last = cursor.fetchone()

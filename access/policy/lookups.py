@@ -209,8 +209,8 @@ def _contractor_basis(person: Person, inquiry: Inquiry | None, at: datetime | No
         stop_after=min(row[f"{of}stop_after"] for row in rows),
         granted_at=max(row["starts_at"] for row in rows),
     )
-    areas = "emergency__areas", "emergency__areas__name", "emergency__areas__code"
-    named = tuple(dict.fromkeys(tuple(row[name] for name in areas) for row in rows))
+    area = "emergency__areas"
+    named = tuple({(row[area], row[f"{area}__name"], row[f"{area}__code"]) for row in rows})
     return Basis(person, Audience.CONTRACTOR, "live_grant", tuple(scopes), limits, inquiry.pk, named)
 
 

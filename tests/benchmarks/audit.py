@@ -7,9 +7,11 @@ its floor and its peer are. QUICK=1 takes less data.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from hashlib import sha256
 from statistics import median
 from unittest import mock
+from zoneinfo import ZoneInfo
 
 from auditlog.registry import auditlog
 from auditlog.signals import accessed
@@ -19,13 +21,14 @@ from django.test import Client
 from django.utils import timezone
 
 from access.clock import database_now
-from access.models import Person
-from audit import months, reading, recording, sealing, verifying
+from access.models import DelegationContract, Person
+from audit import months, reading, recording, sealing, timeline_facts, verifying
 from audit.models import LogEntry, SealedEntry
+from audit.windows import window
 from customers import reading as customers_reading
 from customers.demo import accounts, loading
 from customers.models import Customer
-from tests.benchmarks import QUICK, Line, machine, own_database, report
+from tests.benchmarks import QUICK, Line, machine, own_database, report, year
 from tests.benchmarks.lookup import emergency_call
 
 CUSTOMERS = 3_000 if QUICK else 30_000
@@ -34,6 +37,8 @@ TO_SEAL = 20_000 if QUICK else 200_000
 RUNS = 10 if QUICK else 40
 #: The months over which the history of the filters lies, and how many entries a story has.
 MONTHS, STORY = 24, 5
+#: The disclosures of the timeline's year.
+IN_YEAR = 90_000 if QUICK else 900_000
 #: The organisation whose entries are all under a contract that the reader does not review.
 HIDDEN = 13
 
@@ -299,6 +304,48 @@ def at_three_sizes(world: dict) -> list[Line]:
     ]  # fmt: skip
 
 
+# The timeline
+
+
+def timeline() -> list[Line]:
+    """The timeline of a day, a week, a month and a year of disclosures, beside counting the year's by its weeks."""
+    start = datetime(2025, 1, 1, tzinfo=ZoneInfo("Asia/Tokyo"))
+    year.fill(start, emergencies=24, people=IN_YEAR // 900, disclosures=IN_YEAR)
+    auditor = Person.objects.get(username="auditor")
+
+    def drawn(zoom: str) -> Callable[[], object]:
+        return lambda: timeline_facts.timeline(
+            auditor, window(zoom, start.date() + timedelta(days=14)), timeline_facts.Asked(), database_now()
+        )
+
+    @transaction.atomic
+    def counted() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL random_page_cost = 1.1; SET LOCAL jit = off")
+            cursor.execute(
+                "SELECT contract_id, date_bin('7 days', \"timestamp\", %(start)s), count(*) FROM audit_logentry "
+                "WHERE kind = 'disclosure' AND contract_id = ANY(%(contracts)s) "
+                'AND "timestamp" >= %(start)s AND "timestamp" < %(end)s GROUP BY 1, 2',
+                {
+                    "contracts": list(DelegationContract.objects.values_list("pk", flat=True)),
+                    "start": start,
+                    "end": start + timedelta(days=365),
+                },
+            )
+            cursor.fetchall()
+
+    zooms = ("day", "week", "month", "year")
+    *drawings, floor = alternating(RUNS // 4, *map(drawn, zooms), counted)
+    return [
+        Line(
+            f"the timeline of a {zoom}", IN_YEAR, value * 1000, "ms", RUNS // 4,
+            floor=floor * 1000 if zoom == "year" else None, floor_is="counting the same by contract and week",
+            goal=("value", "<=", 500.0) if zoom == "year" else None,
+        )
+        for zoom, value in zip(zooms, drawings, strict=True)
+    ]  # fmt: skip
+
+
 def main() -> None:
     settings.DEMO, settings.SEAL_HEADS = True, []
     about = machine()
@@ -315,6 +362,9 @@ def main() -> None:
         for measure in (writing, share_of_a_lookup, lambda _: sealing_and_verifying(), at_three_sizes):
             lines += measure(world)
             print(f"{lines[-1].name}: {lines[-1].value:.3g} {lines[-1].unit}", flush=True)
+    with own_database():
+        loading.load(CUSTOMERS)
+        lines += timeline()
     report("audit", about, lines)
 
 
