@@ -60,7 +60,7 @@ SELECT g.starts_at + (n * 104729 %% 86400) * interval '1 second' + CASE WHEN n %
   '', '', '', gen_random_uuid()::text, '37201', lpad(n::text, 22, '0'), n, '{address,name,phone}', 'live_grant',
   g.emergency_id, r.contract_id, g.id, g.id
 FROM generate_series(1::bigint, %(disclosures)s) n
-JOIN (SELECT row_number() OVER (ORDER BY id) - 1 AS i, count(*) OVER () AS of, * FROM access_grant) g ON g.i = n %% g.of
+JOIN (SELECT row_number() OVER (ORDER BY id) - 1 AS i, * FROM access_grant) g ON g.i = n %% %(grants)s
 JOIN access_rosterentry r ON r.id = g.roster_entry_id JOIN access_person p ON p.id = r.person_id ORDER BY 1
 """
 
@@ -70,7 +70,7 @@ def fill(start: datetime, *, emergencies: int, people: int, disclosures: int) ->
     contract, supervisor = DelegationContract.objects.get(), Person.objects.get(username="supervisor")
     values = {
         "start": start, "apart": timedelta(days=350) / emergencies, "emergencies": emergencies, "people": people,
-        "disclosures": disclosures, "outside": OUTSIDE, "by": supervisor.pk,
+        "disclosures": disclosures, "outside": OUTSIDE, "grants": emergencies * people, "by": supervisor.pk,
         "contract": contract.pk, "delegate": contract.delegate_id,
     }  # fmt: skip
     months.add(start, start + timedelta(days=365))
