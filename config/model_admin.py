@@ -1,10 +1,12 @@
 """The base of the portal's admin classes: one history (ours), no deleting, no counting of big tables."""
 
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminSplitDateTime
 from django.http import HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from access import naming
 from access.errors import AlreadyDone
@@ -32,6 +34,15 @@ class PortalModelAdmin(admin.ModelAdmin):
         if self.made_here:
             pages.append(path("add/", wrap(self.add_view), name=f"{name}_add"))
         return pages
+
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        """Django's label of a moment is tied to neither of its two inputs: each gets a name of its own."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field and isinstance(field.widget, AdminSplitDateTime):
+            named = (pgettext("of a moment", "date"), pgettext("of a moment", "time"))
+            for part, what in zip(field.widget.widgets, named, strict=True):
+                part.attrs["aria-label"] = f"{field.label} {what}"
+        return field
 
     def changelist_view(self, request, extra_context=None):
         if any("\0" in value for _name, values in request.GET.lists() for value in values):

@@ -1,5 +1,7 @@
 """Pages speak to people: no name of a constraint, a column or a role that is nobody's stands on one."""
 
+import re
+
 import pytest
 from django.apps import apps
 from django.test import Client
@@ -90,3 +92,26 @@ def test_who_may_only_read_a_contract_reads_its_items_in_words(world, client_of,
     items = [item for item in TABLE if item.code in world.contract.delegated_items]
     assert all(str(item.label) in shown for item in items)
     assert not [item.code for item in items if f"'{item.code}'" in shown or f">{item.code}" in shown]
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_every_field_of_a_register_has_a_label_of_its_own(world, client_of, language):
+    for who, path in (
+        ("supervisor", "/registers/delegationcontract/add/"),
+        ("supervisor", f"/registers/delegationcontract/{world.contract.pk}/change/"),
+        ("administrator", "/registers/person/add/"),
+        ("administrator", "/registers/organization/add/"),
+        ("administrator", f"/registers/servicearea/{world.areas['37201'].pk}/change/"),
+    ):
+        client = client_of(world.people[who])
+        client.cookies["portal_language"] = language
+        page = client.get(path).content.decode().split("<main", 1)[1]
+        labels = dict(re.findall(r'<label[^>]* for="([^"]+)"[^>]*>(.*?)</label>', page, re.DOTALL))
+        called = []
+        for field in re.findall(r"<(?:input|select|textarea)\b[^>]*>", page):
+            if not re.search(r'type="(?:hidden|submit|checkbox)"', field):
+                own = re.search(r'aria-label="([^"]+)"', field)
+                called.append(own[1] if own else labels.get(re.search(r'id="([^"]+)"', field)[1]))
+        assert called, path
+        assert all(called), (path, called)
+        assert len(set(called)) == len(called), (path, called)
