@@ -37,7 +37,8 @@ class Act:
 # fmt: off
 #: Taking away asks for the right on the areas too: it is a decision on the callers there. It asks for no
 #: contract: whoever may decide there may always stop. A contract is suspended by any supervisor, as one
-#: pulls an emergency brake, and lifted by who holds it.
+#: pulls an emergency brake, and lifted by who holds it. A roster is kept by who holds its contract: whoever is
+#: taken off loses what they hold in every area.
 ACTS = {
     "declare":         Act("access.declare_emergency",         areas=True, contracts="in force"),
     "grant":           Act("access.give_grant",                areas=True, contracts="in force"),
@@ -50,6 +51,7 @@ ACTS = {
     "change terms":    Act("access.change_delegationcontract",             contracts="held"),
     "suspend":         Act("access.suspend_contract"),
     "lift":            Act("access.suspend_contract",                      contracts="held"),
+    "keep a roster":   Act("access.keep_roster",                           contracts="held"),
 }
 # fmt: on
 

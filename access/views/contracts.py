@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from access import accounts, drafts, dual_control, roster_file, rosters, suspension
+from access import accounts, drafts, dual_control, policy, roster_file, rosters, suspension
 from access.errors import Unfit
 from access.forms import BecauseForm, RosterFileForm, RosterForm, TrainingForm
 from access.models import DelegationContract, Request, RosterEntry
@@ -198,6 +198,7 @@ def _roster_page(request: HttpRequest, contract: DelegationContract, form: Roste
         ],
         "items": [i.label for i in TABLE if i.code in contract.delegated_items],
         "form": form,
+        "keeps": policy.may_act(request.user, "keep a roster", contracts=[contract]),
         "why_two": dual_control.why_two(contract),
         "waiting": Request.objects.waiting().filter(contract=contract).select_related("asked_by"),
     }
