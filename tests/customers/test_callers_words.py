@@ -245,9 +245,7 @@ def test_a_municipality_that_a_town_of_another_is_called_after_is_read_both_ways
     client, at = client_of(world.contractor), reverse("portal:inquiry", args=[taken.pk])
 
     def listed(typed: str) -> set[str]:
-        return {
-            one["values"]["address"] for one in client.post(at, {"address": typed}).context["results"]
-        }
+        return {one["values"]["address"] for one in client.post(at, {"address": typed}).context["results"]}
 
     of_masaki, of_matsuyama = kept
     assert listed("松前町2-3-4") == listed("愛媛県松前町2-3-4") == {of_masaki, of_matsuyama}
