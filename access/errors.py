@@ -35,6 +35,7 @@ REASONS = {
     "stopped":               Reason(429, _("You looked up more than any caller explains, so you are stopped. A supervisor has been told, and can grant you access anew.")),
     "paused":                Reason(429, _("You looked up more than any caller explains, so you have to wait ten minutes. A supervisor is told.")),
     "contract_not_yours":    Reason(403, _("You may not grant under this contract.")),
+    "nobody_reviews":        Reason(403, _("No active auditor reviews this contract, so nothing can be granted under it. Two administrators give an auditor the right, on the contract's page “Who holds rights here”.")),
     "area_not_yours":        Reason(403, _("Your office decides on no emergency in one of these areas. Ask a supervisor whose office does.")),
     "second_person":         Reason(403, _("A second person answers this, never the one who asked or whom it is about.")),
     "not_your_customers":    Reason(403, _("You may take away the customers of your own organisation alone.")),

@@ -12,7 +12,8 @@ from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm, Usern
 from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
 
-from access import passwords, rosters
+from access import passwords, policy, rosters
+from access.errors import REASONS
 from access.models import (
     AreaGroupPermission,
     DelegationContract,
@@ -152,6 +153,13 @@ class RostersForm(forms.Form):
         self.fields["contracts"].queryset = contracts
         self.fields["entries"].queryset = RosterEntry.objects.filter(removed_at=None, contract__in=contracts)
 
+    def clean_contracts(self):
+        """The policy refuses it too; here the filled form is kept."""
+        chosen = self.cleaned_data["contracts"]
+        if set(chosen) - set(policy.reviewed_contracts()):
+            raise forms.ValidationError(REASONS["nobody_reviews"].sentence)
+        return chosen
+
 
 class DeclareForm(RostersForm):
     """Declares an emergency, or begins a drill, and grants it in one step."""
@@ -276,7 +284,7 @@ class GrantForm(RostersForm):
     def clean_contracts(self):
         if not self.cleaned_data["contracts"]:
             raise forms.ValidationError(_("Choose whom to grant to."))
-        return self.cleaned_data["contracts"]
+        return super().clean_contracts()
 
 
 class ExtendForm(forms.Form):

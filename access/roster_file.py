@@ -26,8 +26,8 @@ from audit import recording
 from customers.billing_file import delimiter_of, encoding_of
 
 COLUMNS = {"username": ("利用者ID", "username"), "trained_on": ("研修日", "trained_on")}
-#: The largest file that is taken: a roster of some 50,000 people.
-MOST_BYTES = 5_000_000
+#: The largest file that is taken, and its rows.
+MOST_BYTES, MOST_ROWS = 5_000_000, 50_000
 BATCH = 1000
 _DAY = re.compile("([0-9]{4})[-/年]([0-9]{1,2})[-/月]([0-9]{1,2})日?")
 
@@ -69,6 +69,8 @@ def read(data: bytes) -> list[dict[str, Any]]:
         rows = list(csv.reader(source, strict=True, delimiter=delimiter_of(file, encoding)))
     except csv.Error as error:
         raise Unfit(_("This is no CSV file: %(why)s.") % {"why": error}, "file") from None
+    if len(rows) > MOST_ROWS + 1:
+        raise Unfit(_("The file has more than %(n)d rows.") % {"n": MOST_ROWS}, "file")
     header = [name.strip() for name in rows[0]] if rows else []
     places = {}
     for ours, names in COLUMNS.items():
@@ -94,10 +96,9 @@ def load(
 
     progress: called with how many rows are done. Raises Denied, and Unfit for a file that is none.
     """
-    policy.check_may(by, "access.keep_roster")
-    policy.check_holds_contract(by, contract)
+    policy.check_may_act(by, "keep a roster", contracts=[contract])
+    rows, done = read(data), Imported()  # before the lock, for which whoever grants would wait
     contract = DelegationContract.objects.select_for_update().get(pk=contract.pk)
-    rows, done = read(data), Imported()
     people = {
         person.username: person
         for person in Person.objects.filter(username__in=[row["username"] for row in rows])

@@ -39,8 +39,7 @@ def add(by: Person, contract: DelegationContract, person: Person, trained_on: da
 
     Without a training date the person stands on the roster, and cannot be granted yet.
     """
-    policy.check_may(by, "access.keep_roster")
-    policy.check_holds_contract(by, contract)
+    policy.check_may_act(by, "keep a roster", contracts=[contract])
     if RosterEntry.objects.filter(contract=contract, person=person, removed_at=None).exists():
         raise AlreadyDone(_("%(person)s is on the roster already.") % {"person": person})
     with disable_auditlog():
@@ -53,8 +52,11 @@ def add(by: Person, contract: DelegationContract, person: Person, trained_on: da
 
 @transaction.atomic
 def remove(by: Person, entry: RosterEntry) -> RosterEntry:
-    """Takes a person off the roster; what they hold under the contract is over at that moment."""
-    policy.check_may(by, "access.keep_roster")
+    """Takes a person off the roster; what they hold under the contract is over at that moment.
+
+    Raises Denied, or AlreadyDone if off it.
+    """
+    policy.check_may_act(by, "keep a roster", contracts=[entry.contract])
     now = clock.time_of_ending()
     entry = RosterEntry.objects.select_for_update().get(pk=entry.pk)
     if entry.removed_at:
@@ -70,8 +72,7 @@ def remove(by: Person, entry: RosterEntry) -> RosterEntry:
 @transaction.atomic
 def train(by: Person, entry: RosterEntry, trained_on: date) -> RosterEntry:
     """Notes the day of the person's last training. Raises Denied, or AlreadyDone if off the roster."""
-    policy.check_may(by, "access.keep_roster")
-    policy.check_holds_contract(by, entry.contract)
+    policy.check_may_act(by, "keep a roster", contracts=[entry.contract])
     entry = RosterEntry.objects.select_for_update().get(pk=entry.pk)
     if entry.removed_at:
         raise AlreadyDone(_("%(person)s is off the roster already.") % {"person": entry.person})

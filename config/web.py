@@ -51,6 +51,8 @@ class Request(HTTPRequestParser):
     """A request that arrives. Of large ones few are taken at a time, and none of which the length is not said."""
 
     _large: WeakSet[Request] = WeakSet()
+    #: Of a request that says none: it is answered with what is wrong, as any other.
+    path = ""
 
     def parse_header(self, header_plus: bytes) -> None:
         super().parse_header(header_plus)

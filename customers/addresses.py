@@ -37,6 +37,9 @@ _AROUND_DASHES = re.compile(" *-[- ]*")
 _ONE_AS_A_DASH = re.compile("(?<=[0-9])一(?=[0-9])")
 
 _K = "〇一二三四五六七八九十百千"
+#: As deeds write numerals: 壱丁目弐番参号. Of a name, as in 参宮通, they are left.
+_AS_DEEDS_DO = str.maketrans("壱弐参拾", "一二三十")
+_OF_DEEDS = re.compile(f"[{_K}壱弐参拾]+(?= *(?:丁目|丁|番|号|条))")
 _DIGITS = str.maketrans("〇一二三四五六七八九", "0123456789")
 _N = f"[0-9{_K}]"
 #: What makes numerals a number of the address, and no name as in 三番町, 二ノ宮, 一番館, 五号棟.
@@ -116,6 +119,7 @@ def said(text: str) -> str:
     words = katakana(text).translate(_SIGNS).split()
     # spaces between all characters say nothing
     text = "".join(words) if len(words) > 2 and all(len(word) == 1 for word in words) else " ".join(words)
+    text = _OF_DEEDS.sub(lambda numerals: numerals[0].translate(_AS_DEEDS_DO), text)
     return _ONE_AS_A_DASH.sub("-", _AROUND_DASHES.sub("-", with_small_sounds(text)))
 
 

@@ -35,6 +35,9 @@ MENU_CATEGORIES = {
     "自由メニュー": "free",
 }
 PHONE_DIGITS = range(9, 12)
+#: As many has a phone number whose third digit is 0 (090, 050, 0800). Source: the numbering plan of the Ministry
+#: of Internal Affairs and Communications. 087-821-0001/2 is two numbers of a household.
+MOST_DIGITS = 11
 #: The largest kWh of a month: what the column holds.
 MOST_KWH = 2_147_483_647
 
@@ -226,7 +229,11 @@ def _phone(text: str) -> str:
     number = normalising.phone(_phone_text(text))
     if len(number) not in PHONE_DIGITS:
         raise Wrong(_("A phone number has 9 to 11 digits."))
-    if normalising.digits(text) == number.removeprefix("0"):
+    if len(number) == MOST_DIGITS and number.startswith("0") and number[2] != "0":
+        raise Wrong(
+            _("Only a number that begins like 090 or 050 has 11 digits: write one number, and no second one.")
+        )
+    if normalising.lost_its_zero(text):
         raise Wrong(
             _(
                 "A phone number begins with 0, which a spreadsheet drops: make the column text, and export again."

@@ -236,14 +236,24 @@ def _read(said: str, places: Sequence[Place]) -> Iterator[tuple[Place | None, Ad
     ]
     for place, rest in whole:
         yield place, addresses.parse(rest, in_municipality=True)
+    inland = addresses.without_prefecture(said)
+    if whole and not any(_is_a_town_too(place, inland, places) for place, _rest in whole):
+        return
+    yield None, addresses.parse(inland)
     if whole:
         return
-    inland = addresses.without_prefecture(said)
-    yield None, addresses.parse(inland)
     for begins in dict.fromkeys((inland, addresses.without_short_prefecture(said))):
         for place in places:
             if begins.startswith(place.short):
                 yield place, addresses.parse(begins.removeprefix(place.short).lstrip())
+
+
+def _is_a_town_too(place: Place, inland: str, places: Sequence[Place]) -> bool:
+    """Whether what is said begins with a municipality whose name a town of another one has: 松前町 in 松山市."""
+    town = addresses.text(place.key)
+    return inland.startswith(place.key) and any(
+        addresses.is_town(town, other.code) for other in places if other != place
+    )
 
 
 def _town(address: Address, step: Step, *, house_alone: bool) -> list[Q]:

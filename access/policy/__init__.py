@@ -27,6 +27,7 @@ from access.policy.reviewing import (
     contracts_to_review,
     emergencies_to_review,
     people_of_other_auditors,
+    reviewed_contracts,
     reviews_every_contract,
 )
 from access.policy.supervising import (
@@ -60,5 +61,5 @@ __all__ = [
     "check_still_live", "check_still_shown", "contracts_to_grant_under", "contracts_to_review",
     "emergencies_to_decide_on", "emergencies_to_review", "has_to_change_password_first", "holds_contract",
     "live_emergencies_of", "may", "may_act", "may_answer", "may_open", "people_of_other_auditors",
-    "reviews_every_contract",
+    "reviewed_contracts", "reviews_every_contract",
 ]  # fmt: skip

@@ -1,11 +1,17 @@
 """What an auditor may read and review: the history of the contracts that are theirs by object permission."""
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from guardian.shortcuts import get_objects_for_user
 
 from access.errors import Denied
-from access.models import DelegationContract, Emergency, RosterEntry
-from access.people import Person
+from access.models import (
+    ContractGroupPermission,
+    ContractUserPermission,
+    DelegationContract,
+    Emergency,
+    RosterEntry,
+)
+from access.people import Person, Role
 from access.policy.work import check_may
 
 REVIEW = "access.review_contract"
@@ -15,6 +21,20 @@ EXPORT_HISTORY = "audit.export_history"
 def contracts_to_review(person: Person):
     """The contracts whose history the auditor may read and review, by object permission."""
     return get_objects_for_user(person, REVIEW, DelegationContract, accept_global_perms=False)
+
+
+def reviewed_contracts():
+    """The contracts that an active auditor reviews: under another one, nobody would read what is disclosed."""
+    auditors = Person.objects.filter(role=Role.AUDITOR, is_active=True)
+    of_people = ContractUserPermission.objects.filter(
+        permission__codename="review_contract", user__in=auditors
+    )
+    of_groups = ContractGroupPermission.objects.filter(
+        permission__codename="review_contract", group__in=auditors.values("groups")
+    )
+    return DelegationContract.objects.filter(
+        Q(pk__in=of_people.values("content_object")) | Q(pk__in=of_groups.values("content_object"))
+    )
 
 
 def emergencies_to_review(person: Person):

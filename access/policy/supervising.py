@@ -14,6 +14,7 @@ from guardian.shortcuts import get_objects_for_user
 from access.errors import Denied
 from access.models import DelegationContract, Emergency, Grant, Request
 from access.people import Person
+from access.policy.reviewing import reviewed_contracts
 from access.policy.work import check_may, may
 from customers.models import ServiceArea
 
@@ -26,7 +27,7 @@ class Act:
     """What an act takes: a permission of the role, and rights on what it is about.
 
     areas: the right on every area of the emergency. contracts: the right on every contract that is given
-    under, which also has to be in force, or whose own state the act is about ("held").
+    under, which also has to be in force and reviewed by an auditor, or whose own state the act is about ("held").
     """
 
     permission: str
@@ -37,7 +38,8 @@ class Act:
 # fmt: off
 #: Taking away asks for the right on the areas too: it is a decision on the callers there. It asks for no
 #: contract: whoever may decide there may always stop. A contract is suspended by any supervisor, as one
-#: pulls an emergency brake, and lifted by who holds it.
+#: pulls an emergency brake, and lifted by who holds it. A roster is kept by who holds its contract: whoever is
+#: taken off loses what they hold in every area.
 ACTS = {
     "declare":         Act("access.declare_emergency",         areas=True, contracts="in force"),
     "grant":           Act("access.give_grant",                areas=True, contracts="in force"),
@@ -50,6 +52,7 @@ ACTS = {
     "change terms":    Act("access.change_delegationcontract",             contracts="held"),
     "suspend":         Act("access.suspend_contract"),
     "lift":            Act("access.suspend_contract",                      contracts="held"),
+    "keep a roster":   Act("access.keep_roster",                           contracts="held"),
 }
 # fmt: on
 
@@ -116,11 +119,14 @@ def contracts_to_grant_under(person: Person, at: datetime | None = None):
 def check_may_grant_under(
     person: Person, contracts: Iterable[DelegationContract], at: datetime | None = None
 ) -> None:
-    """Raises Denied unless every contract is in force and the person may grant under it."""
+    """Raises Denied unless every contract is in force, the person may grant under it, and an auditor reviews it."""
     allowed = set(contracts_to_grant_under(person, at).values_list("pk", flat=True))
+    reviewed = set(reviewed_contracts().values_list("pk", flat=True))
     for contract in contracts:
         if contract.pk not in allowed:
             raise Denied("contract_not_yours", contract_id=contract.pk)
+        if contract.pk not in reviewed:
+            raise Denied("nobody_reviews", contract_id=contract.pk)
 
 
 def holds_contract(person: Person, contract: DelegationContract) -> bool:

@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from access import accounts, drafts, dual_control, roster_file, rosters, suspension
-from access.errors import Unfit
+from access import accounts, drafts, dual_control, policy, roster_file, rosters, suspension
+from access.errors import REASONS, Unfit
 from access.forms import BecauseForm, RosterFileForm, RosterForm, TrainingForm
 from access.models import DelegationContract, Request, RosterEntry
 from access.tasks import sweep
@@ -198,6 +198,10 @@ def _roster_page(request: HttpRequest, contract: DelegationContract, form: Roste
         ],
         "items": [i.label for i in TABLE if i.code in contract.delegated_items],
         "form": form,
+        "keeps": policy.may_act(request.user, "keep a roster", contracts=[contract]),
+        "why_not": ""
+        if policy.reviewed_contracts().filter(pk=contract.pk).exists()
+        else REASONS["nobody_reviews"].sentence,
         "why_two": dual_control.why_two(contract),
         "waiting": Request.objects.waiting().filter(contract=contract).select_related("asked_by"),
     }

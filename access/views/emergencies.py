@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from access import clock, drafts, dual_control, granting, lifecycle, policy
+from access.errors import REASONS
 from access.forms import AreasForm, BecauseForm, DeclareForm, ExtendForm
 from access.models import Emergency, Grant, Person, Request, RosterEntry
 from access.tasks import sweep
@@ -164,11 +165,13 @@ def rosters_to_choose(form, contracts) -> list[dict]:
     ready = set(RosterEntry.objects.ready().values_list("pk", flat=True))
     current = RosterEntry.objects.current().select_related("person").order_by("person__username")
     why_two = dual_control.why_two_each(contracts)
+    reviewed = set(policy.reviewed_contracts().values_list("pk", flat=True))
     return [
         {
             "contract": contract,
             "why_two": why_two[contract.pk],
-            "chosen": not posted or str(contract.pk) in chosen,
+            "why_not": "" if contract.pk in reviewed else REASONS["nobody_reviews"].sentence,
+            "chosen": str(contract.pk) in chosen if posted else contract.pk in reviewed,
             "entries": [(entry, str(entry.pk) in marked, entry.pk in ready) for entry in contract.roster_now],
         }
         for contract in contracts.prefetch_related(Prefetch("roster", current, to_attr="roster_now"))

@@ -6,9 +6,21 @@ import pytest
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.urls import reverse
+from django.utils import timezone
 from guardian.shortcuts import assign_perm, remove_perm
 
-from access import answering, clock, granting, lifecycle, policy, revoking, suspension, terms
+from access import (
+    answering,
+    clock,
+    granting,
+    lifecycle,
+    policy,
+    revoking,
+    roster_file,
+    rosters,
+    suspension,
+    terms,
+)
 from access.errors import AlreadyDone, Denied
 from access.models import DelegationContract, Emergency, Grant, Request
 from tests.world import MARUGAME, MATSUYAMA, TAKAMATSU
@@ -161,6 +173,26 @@ def lift(s):
     return lambda by: suspension.lift(by, s.world.contract)
 
 
+def add_to_a_roster(s):
+    entry = s.world.entry("contractor02")
+    rosters.remove(s.world.supervisor, entry)
+    return lambda by: rosters.add(by, s.world.contract, entry.person, None)
+
+
+def take_off_a_roster(s):
+    s.world.declare()
+    return lambda by: rosters.remove(by, s.world.entry())
+
+
+def note_a_training(s):
+    return lambda by: rosters.train(by, s.world.entry(), timezone.localdate())
+
+
+def import_a_roster(s):
+    file = f"username,trained_on\ncontractor,{timezone.localdate()}\n".encode()
+    return lambda by: roster_file.load(by, s.world.contract, file)
+
+
 def asked_by(prepare):
     """Somebody with every right asks; what they have left then says whether a second supervisor's word counts."""
 
@@ -201,6 +233,10 @@ ACTS = {
     "change terms":              (change_terms,            "change terms",    False, True),
     "suspend":                   (suspend,                 "suspend",         False, False),
     "lift":                      (lift,                    "lift",            False, True),
+    "add to a roster":           (add_to_a_roster,         "keep a roster",   False, True),
+    "take off a roster":         (take_off_a_roster,       "keep a roster",   False, True),
+    "note a training":           (note_a_training,         "keep a roster",   False, True),
+    "import a roster":           (import_a_roster,         "keep a roster",   False, True),
     "have asked for a grant":    (asked_by(grant),         "grant",           True,  True),
     "have asked for an extension": (asked_by(extend),      "extend",          True,  True),
     "have asked for wider terms": (asked_by(ask_for_terms), "change terms",   False, True),

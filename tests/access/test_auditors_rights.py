@@ -1,10 +1,14 @@
 """No one administrator takes an auditor's eyes: it takes two, all auditors are told, and it can be read."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Group
 from django.urls import reverse
+from guardian.shortcuts import assign_perm
 
-from access import accounts, answering, policy
+from access import accounts, answering, clock, granting, lifecycle, policy
+from access.errors import Denied
 from access.models import Person, Request
 from tests.access.test_identities import change
 
@@ -87,3 +91,51 @@ def test_what_is_no_auditors_right_is_taken_at_once(world, client_of):
     group = Group.objects.get(name="supervisor")
     accounts.change_right(world.administrator, "grant", world.contract.pk, group, give=False)
     assert not policy.contracts_to_grant_under(world.supervisor).exists()
+
+
+def nobody_reviews_it(world):
+    world.contract.contractgrouppermission_set.filter(permission__codename="review_contract").delete()
+
+
+def the_last_auditor_is_gone(world):
+    Person.objects.filter(role="auditor").update(is_active=False)
+
+
+@pytest.mark.parametrize("gone", [nobody_reviews_it, the_last_auditor_is_gone])
+def test_nothing_is_granted_under_a_contract_whose_use_nobody_reviews(world, client_of, gone):
+    without, running = world.declare(contracts=()), world.declare(name="地震")
+    gone(world)
+    contract = world.contract
+    for give in (
+        lambda: world.declare(name="大雨"),
+        lambda: granting.give(world.supervisor, without, contract),
+        lambda: lifecycle.extend(
+            world.supervisor, running, clock.database_now() + timedelta(hours=9), "続く"
+        ),
+        lambda: lifecycle.change_areas(world.supervisor, running, list(world.areas.values())[:3]),
+    ):
+        with pytest.raises(Denied, match="nobody_reviews"):
+            give()
+    client = client_of(world.supervisor)
+    client.cookies["portal_language"] = "en"
+    for page in (reverse("portal:grant", args=[without.pk]), reverse("portal:roster", args=[contract.pk])):
+        assert "No active auditor reviews this contract" in client.get(page).content.decode(), page
+    typed = {
+        "contracts": contract.pk,
+        "kind": "flood",
+        "name": "覚えておく名",
+        "areas": world.areas["37201"].pk,
+    }
+    for page in (reverse("portal:grant", args=[without.pk]), reverse("portal:declare_emergency")):
+        answer = client.post(page, typed)
+        assert answer.status_code == 200
+        assert "contracts" in answer.context["form"].errors
+    assert "覚えておく名" in answer.content.decode()
+    assert not without.grants.exists()
+    lifecycle.end(running, world.supervisor)  # what takes away needs no auditor
+
+
+def test_an_auditor_by_a_right_of_their_own_is_one_who_reviews(world):
+    nobody_reviews_it(world)
+    assign_perm("access.review_contract", world.auditor, world.contract)
+    assert world.declare().grants.exists()

@@ -572,9 +572,12 @@ class TestWhatAHostileReviewFound:
         assert client_of(world.supervisor).post(path, {"title": "x"}).status_code == 403
         with pytest.raises(Denied, match="contract_not_yours"):
             rosters.train(world.supervisor, world.entry(), timezone.localdate())
-        rosters.remove(world.supervisor, world.entry())
+        with pytest.raises(Denied, match="contract_not_yours"):
+            rosters.remove(world.supervisor, world.entry())
         with pytest.raises(Denied, match="contract_not_yours"):
             rosters.add(world.supervisor, world.contract, world.contractor, None)
+        page = client_of(world.supervisor).get(reverse("portal:roster", args=[world.contract.pk]))
+        assert "/remove/" not in page.content.decode()
 
     def test_a_supervisor_does_not_become_an_auditor_in_two_steps_either(self, world):
         with pytest.raises(IntegrityError, match="never becomes"), transaction.atomic():

@@ -167,6 +167,13 @@ def contract_not_yours(scene):
         lifecycle.policy.check_may_act = original
 
 
+def nobody_reviews(scene):
+    emergency = scene.world.declare()
+    scene.world.contract.contractgrouppermission_set.filter(permission__codename="review_contract").delete()
+    form = {"until": "2099-01-01T00:00", "because": "x"}
+    return scene.ask(f"/emergencies/{emergency.pk}/extend/", who="supervisor", **form)
+
+
 def area_not_yours(scene):
     emergency = scene.world.declare()
     form = {"until": "2099-01-01T00:00", "because": "x"}
@@ -233,7 +240,7 @@ def paused(scene):
 SCENES = [
     role, unlisted_page, no_emergency, no_grant, grant_revoked, grant_over, contract_not_in_force,
     not_on_roster, not_ready, no_area, no_inquiry, inquiry_not_yours, inquiry_over, item_not_delegated,
-    customer_unknown, contract_not_yours, area_not_yours, second_person, history_not_yours,
+    customer_unknown, contract_not_yours, nobody_reviews, area_not_yours, second_person, history_not_yours,
     too_fast, stopped, paused, not_your_customers, account_closed, errand_not_yours,
 ]  # fmt: skip
 

@@ -7,6 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone, translation
 
@@ -137,6 +138,14 @@ def test_a_file_over_the_limit_is_said_to_be_too_large(world, client_of, setting
     page = client.post(path, {"file": SimpleUploadedFile("r.csv", b"x" * 600)}).content.decode()
     assert "The file is too large: at most 5 MB." in page
     assert "This field is required" not in page
+
+
+def test_a_file_is_read_before_the_contract_is_locked_and_has_a_bound_of_rows(world, monkeypatch):
+    monkeypatch.setattr(roster_file, "MOST_ROWS", 2)
+    with CaptureQueriesContext(connection) as queries, pytest.raises(Unfit, match="more than 2 rows"):
+        load(world, "username,trained_on\n" + "contractor,\n" * 3)
+    assert not [one["sql"] for one in queries if "FOR UPDATE" in one["sql"]]
+    assert len(load(world, "username,trained_on\n" + "contractor,\n" * 2).bad) == 1
 
 
 def test_only_who_keeps_rosters_imports(world):

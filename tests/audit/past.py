@@ -53,8 +53,17 @@ def past_the_triggers(table: str, statement: str) -> None:
         cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
 
+def reviewed_by_another_auditor(world, contract: DelegationContract) -> Person:
+    """Gives a new auditor alone the right to review the contract: else nothing is granted under it."""
+    another = Person.objects.create(
+        username="auditor09", name="監査 九郎", role="auditor", organization=world.organizations["operator"]
+    )
+    assign_perm("access.review_contract", another, contract)
+    return another
+
+
 def second_contract(world, *, reviewed: bool, number: int | None = None) -> DelegationContract:
-    """One more contract, with contractor03 alone on its roster; reviewed by the auditors, or by nobody yet."""
+    """One more contract, with contractor03 alone on its roster; reviewed by the auditors, or by another one alone."""
     world.contract.refresh_from_db()
     fields = {f.name: getattr(world.contract, f.name) for f in DelegationContract._meta.fields}
     other = DelegationContract.objects.create(
@@ -73,6 +82,8 @@ def second_contract(world, *, reviewed: bool, number: int | None = None) -> Dele
     assign_perm("access.grant_under_contract", Group.objects.get(name="supervisor"), other)
     if reviewed:
         assign_perm("access.review_contract", Group.objects.get(name="auditor"), other)
+    else:
+        reviewed_by_another_auditor(world, other)
     return other
 
 

@@ -219,3 +219,35 @@ def test_two_towns_of_one_sound_in_one_municipality_are_two(world, pages):
     assert pages("operator", "address", "四万十町広瀬12-3") == []
     assert len(pages("operator", "address", "四万十町弘瀬12-3")) == 1
     assert len(pages("operator", "address", "四万十町ひろせ12-3")) == 1
+
+
+def test_a_municipality_that_a_town_of_another_is_called_after_is_read_both_ways(world, client_of):
+    """松前町 is a municipality, and a town of 松山市: who says no more may mean either, and is shown not one alone."""
+    matsuyama = world.areas["38201"]
+    masaki = ServiceArea.objects.create(code="38401", name="松前町", name_kana="", prefecture="愛媛県")
+    kept = {}
+    for n, (area, address) in enumerate(
+        ((masaki, "愛媛県伊予郡松前町2-3-4"), (matsuyama, "愛媛県松山市松前町2丁目3-4"))
+    ):
+        items = {"name": "乙山 丙子", "name_kana": "ナナシ", "address": address, "phone": "087-700-0000"}
+        kept[address] = Customer.objects.create(
+            supply_point_number=f"0805{n:018}", retailer=world.organizations["other"], voltage="low", area=area,
+            menu_category="free", service_menu="", **items, **stored.keys(municipality=area.name, **items)._asdict(),
+        )  # fmt: skip
+    areas = [masaki, matsuyama]
+    for person in (world.supervisor, world.operator):
+        assign_perm("customers.declare_in_servicearea", person.office.group, areas)
+    world.areas["38401"] = masaki
+    emergency = world.declare("38401", "38201")
+    taken = inquiries.take(
+        world.contractor, Inquiry(emergency=emergency, caller_name="通報者", kind="outage")
+    )
+    client, at = client_of(world.contractor), reverse("portal:inquiry", args=[taken.pk])
+
+    def listed(typed: str) -> set[str]:
+        return {one["values"]["address"] for one in client.post(at, {"address": typed}).context["results"]}
+
+    of_masaki, of_matsuyama = kept
+    assert listed("松前町2-3-4") == listed("愛媛県松前町2-3-4") == {of_masaki, of_matsuyama}
+    assert listed("伊予郡松前町2-3-4") == {of_masaki}
+    assert listed("松山市松前町2-3-4") == {of_matsuyama}
