@@ -156,7 +156,7 @@ class RostersForm(forms.Form):
     def clean_contracts(self):
         """The policy refuses it too; here the filled form is kept."""
         chosen = self.cleaned_data["contracts"]
-        if set(chosen) - set(policy.reviewed_contracts()):
+        if chosen.exclude(pk__in=policy.reviewed_contracts()).exists():
             raise forms.ValidationError(REASONS["nobody_reviews"].sentence)
         return chosen
 

@@ -10,7 +10,6 @@ from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import formats, timezone, translation
@@ -106,24 +105,8 @@ def supervisors():
     return Person.objects.filter(role=Role.SUPERVISOR, is_active=True)
 
 
-def auditors_of(contracts: Iterable[DelegationContract]):
-    """The auditors who may review one of the contracts, by object permission of theirs or their group's."""
-    return _auditors_of([contract.pk for contract in contracts])
-
-
-def _auditors_of(pks: list[int]):
-    held = Q(
-        contractuserpermission__content_object__in=pks,
-        contractuserpermission__permission__codename="review_contract",
-    ) | Q(
-        groups__contractgrouppermission__content_object__in=pks,
-        groups__contractgrouppermission__permission__codename="review_contract",
-    )
-    return _auditors().filter(held).distinct()
-
-
-def _auditors():
-    return Person.objects.filter(role=Role.AUDITOR, is_active=True)
+def _auditors_of(contracts: Iterable[DelegationContract]):
+    return policy.auditors_of([contract.pk for contract in contracts])
 
 
 def contracts_of(emergency: Emergency):
@@ -137,7 +120,7 @@ def declared(emergency: Emergency, contracts: Iterable[DelegationContract]) -> N
     path = reverse("portal:emergency", args=[emergency.pk])
     kind = "drilled" if emergency.is_drill else "declared"
     tell(supervisors().exclude(pk=emergency.declared_by_id), kind, f"emergency {emergency.pk}", words, path)
-    tell(auditors_of(contracts), kind, f"emergency {emergency.pk}", words, path)
+    tell(_auditors_of(contracts), kind, f"emergency {emergency.pk}", words, path)
 
 
 def granted(emergency: Emergency, contract: DelegationContract, by: Person, count: int, at: datetime) -> None:
@@ -146,7 +129,7 @@ def granted(emergency: Emergency, contract: DelegationContract, by: Person, coun
         return
     words = _words_of(emergency) | {"contract": contract.title, "by": by.name, "count": count}
     about = f"emergency {emergency.pk} contract {contract.pk} {at:%Y-%m-%dT%H:%M:%S.%f}"
-    tell(auditors_of([contract]), "granted", about, words, reverse("portal:emergency", args=[emergency.pk]))
+    tell(_auditors_of([contract]), "granted", about, words, reverse("portal:emergency", args=[emergency.pk]))
 
 
 def ended(emergency: Emergency) -> None:
@@ -154,7 +137,7 @@ def ended(emergency: Emergency) -> None:
     path = reverse("portal:emergency", args=[emergency.pk])
     about = f"emergency {emergency.pk}"
     tell(supervisors(), "ended", about, _words_of(emergency), path)
-    tell(auditors_of(contracts_of(emergency)), "ended", about, _words_of(emergency), path)
+    tell(_auditors_of(contracts_of(emergency)), "ended", about, _words_of(emergency), path)
 
 
 def suspended(contract: DelegationContract, holders: Iterable[Person]) -> None:
@@ -163,7 +146,7 @@ def suspended(contract: DelegationContract, holders: Iterable[Person]) -> None:
     about = f"contract {contract.pk} {contract.suspended_at:%Y-%m-%dT%H:%M:%S.%f}"
     words, path = {"name": contract.title}, reverse("portal:roster", args=[contract.pk])
     tell(supervisors(), "suspended", about, words, path)
-    tell(auditors_of([contract]), "suspended", about, words, path)
+    tell(_auditors_of([contract]), "suspended", about, words, path)
     tell(holders, "suspended", about, words, reverse("portal:index"))
 
 
@@ -171,7 +154,7 @@ def terms_changed(contract: DelegationContract, by: Person, at: datetime) -> Non
     """Tells the contract's auditors and the other supervisors: wider terms are wider access."""
     path = reverse("portal:access_delegationcontract_change", args=[contract.pk])
     about, words = f"contract {contract.pk} {at.isoformat()}", {"name": contract.title, "by": by.name}
-    for people in (supervisors().exclude(pk=by.pk), auditors_of([contract])):
+    for people in (supervisors().exclude(pk=by.pk), _auditors_of([contract])):
         tell(people, "terms", about, words, path)
 
 
@@ -196,7 +179,7 @@ def stopped(person: Person, at: datetime) -> None:
     about = f"person {person.pk} {at.isoformat()}"
     contracts = DelegationContract.objects.filter(roster__person=person)
     tell(supervisors(), "stopped", about, words, reverse("portal:lookups"))
-    tell(auditors_of(contracts), "stopped", about, words, reverse("portal:history"))
+    tell(_auditors_of(contracts), "stopped", about, words, reverse("portal:history"))
 
 
 def paused(person: Person, at: datetime) -> None:
@@ -271,7 +254,7 @@ def _tell_of(kind: str, review: Review, people) -> None:
 
 
 def _auditors_who_make(review: Review):
-    return _auditors() if review.contract_id is None else _auditors_of([review.contract_id])
+    return policy.auditors() if review.contract_id is None else policy.auditors_of([review.contract_id])
 
 
 def _words_of(emergency: Emergency) -> dict:

@@ -18,6 +18,7 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakSet
 
@@ -104,8 +105,8 @@ class Dispatcher(ThreadedTaskDispatcher):
         return super().shutdown(cancel_pending, timeout)
 
 
-def server(listen: str, threads: int, patience: float, connections: int) -> BaseWSGIServer:
-    """A server on host:port or unix:/path, ready to run."""
+def portal() -> Callable:
+    """The portal as a WSGI application, watched."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     from django.core.wsgi import get_wsgi_application  # not before the settings are known
 
@@ -113,6 +114,13 @@ def server(listen: str, threads: int, patience: float, connections: int) -> Base
     from access import watching
 
     watching.begin()
+    return application
+
+
+def server(
+    application: Callable, listen: str, threads: int, patience: float, connections: int
+) -> BaseWSGIServer:
+    """A server of the WSGI application on host:port or unix:/path, ready to run."""
     BaseWSGIServer.channel_class = Channel
     Channel.patience = patience
     where = (
@@ -163,7 +171,8 @@ def main(arguments: list[str] | None = None) -> None:
         0.001
     )  # a thread that writes a file does not keep the others waiting at each of their steps
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    serving = server(asked.listen, asked.threads, asked.patience, open_files_for(asked.connections))
+    connections = open_files_for(asked.connections)
+    serving = server(portal(), asked.listen, asked.threads, asked.patience, connections)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # one line a request that waits is too many
     logging.getLogger("config.web").info("Listening on %s with %d threads", asked.listen, asked.threads)
     with contextlib.suppress(KeyboardInterrupt):

@@ -226,14 +226,14 @@ def _supply_point_number(text: str) -> str:
 
 
 def _phone(text: str) -> str:
-    number = normalising.phone(_phone_text(text))
+    number, lost_its_zero = normalising.dialled(_phone_text(text))
     if len(number) not in PHONE_DIGITS:
         raise Wrong(_("A phone number has 9 to 11 digits."))
     if len(number) == MOST_DIGITS and number.startswith("0") and number[2] != "0":
         raise Wrong(
             _("Only a number that begins like 090 or 050 has 11 digits: write one number, and no second one.")
         )
-    if normalising.lost_its_zero(text):
+    if lost_its_zero:
         raise Wrong(
             _(
                 "A phone number begins with 0, which a spreadsheet drops: make the column text, and export again."

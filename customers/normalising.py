@@ -146,22 +146,18 @@ def phone(text: str) -> str:
 
     A first 0 that a spreadsheet dropped is there again. A number of another country stays as it is.
     """
-    number, from_abroad = _dialled(text)
-    lacks_zero = from_abroad or ("+" not in plain(text) and len(number) in _WITHOUT_ZERO)
-    return f"0{number}" if number and not number.startswith("0") and lacks_zero else number
+    return dialled(text)[0]
 
 
-def lost_its_zero(text: str) -> bool:
-    """Whether `phone` puts a first 0 before what is written without one, and without a country code."""
-    number, from_abroad = _dialled(text)
-    return not from_abroad and phone(text) != number
-
-
-def _dialled(text: str) -> tuple[str, bool]:
-    """The digits of a phone number without country code, words and extension; whether it had a country code."""
+def dialled(text: str) -> tuple[str, bool]:
+    """The digits as `phone` gives them, and whether their first 0 was dropped: not written, nor a country code."""
     text = _CALLER_ID.sub("", _EXTENSION.sub("", plain(text)))
     inland = _ABROAD.sub("", text)
-    return _NOT_DIGITS.sub("", inland), inland != text
+    from_abroad, number = inland != text, _NOT_DIGITS.sub("", inland)
+    lacks_zero = from_abroad or ("+" not in text and len(number) in _WITHOUT_ZERO)
+    if not number or number.startswith("0") or not lacks_zero:
+        return number, False
+    return f"0{number}", not from_abroad
 
 
 def name(text: str) -> str:

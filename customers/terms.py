@@ -237,9 +237,8 @@ def _read(said: str, places: Sequence[Place]) -> Iterator[tuple[Place | None, Ad
     for place, rest in whole:
         yield place, addresses.parse(rest, in_municipality=True)
     inland = addresses.without_prefecture(said)
-    if whole and not any(_is_a_town_too(place, inland, places) for place, _rest in whole):
-        return
-    yield None, addresses.parse(inland)
+    if not whole or any(_is_a_town_too(place, inland, places) for place, _rest in whole):
+        yield None, addresses.parse(inland)
     if whole:
         return
     for begins in dict.fromkeys((inland, addresses.without_short_prefecture(said))):

@@ -96,6 +96,10 @@ class World:
         """Begins a drill over the training area, granted to the roster."""
         return self.declare(TRAINING, name=name, is_drill=True)
 
+    def nobody_reviews(self) -> None:
+        """Takes the right to review the contract from the auditors' group, which alone holds it."""
+        self.contract.contractgrouppermission_set.filter(permission__codename="review_contract").delete()
+
     def ask_under_dual_control(self) -> Emergency:
         """Declares under dual control: the grants wait for a second supervisor."""
         self.contract.refresh_from_db()

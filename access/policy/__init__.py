@@ -20,6 +20,8 @@ from access.policy.lookups import (
 )
 from access.policy.reviewing import (
     REVIEW,
+    auditors,
+    auditors_of,
     check_may_export_history,
     check_may_review,
     check_may_review_emergency,
@@ -54,7 +56,8 @@ from customers.disclosure import Audience
 __all__ = [
     "ACTS", "CONSULT", "DECLARE_IN", "GRANT_UNDER", "LOOK_UP", "OF_SUPERVISORS", "REVIEW",
     "Audience", "Basis", "Limits", "Scope",
-    "areas_to_declare_in", "asker_still_may", "basis_for_export", "basis_for_lookup", "check_called_for",
+    "areas_to_declare_in", "asker_still_may", "auditors", "auditors_of", "basis_for_export",
+    "basis_for_lookup", "check_called_for",
     "check_contractor_is_called_for", "check_holds_contract", "check_may", "check_may_act",
     "check_may_answer", "check_may_export_history", "check_may_grant_under", "check_may_review",
     "check_may_review_emergency", "check_may_review_person", "check_page", "check_second_person",

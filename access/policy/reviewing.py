@@ -1,5 +1,7 @@
 """What an auditor may read and review: the history of the contracts that are theirs by object permission."""
 
+from collections.abc import Iterable
+
 from django.db.models import Exists, OuterRef, Q
 from guardian.shortcuts import get_objects_for_user
 
@@ -23,18 +25,34 @@ def contracts_to_review(person: Person):
     return get_objects_for_user(person, REVIEW, DelegationContract, accept_global_perms=False)
 
 
+def auditors():
+    """The auditors whose accounts are in use."""
+    return Person.objects.filter(role=Role.AUDITOR, is_active=True)
+
+
+def auditors_of(contracts: Iterable[int]):
+    """The auditors who may review one of the contracts (their keys), by a right of theirs or their group's."""
+    people, groups = (held.filter(content_object__in=contracts) for held in _rights_to_review())
+    return (
+        auditors().filter(Q(pk__in=people.values("user")) | Q(groups__in=groups.values("group"))).distinct()
+    )
+
+
 def reviewed_contracts():
     """The contracts that an active auditor reviews: under another one, nobody would read what is disclosed."""
-    auditors = Person.objects.filter(role=Role.AUDITOR, is_active=True)
-    of_people = ContractUserPermission.objects.filter(
-        permission__codename="review_contract", user__in=auditors
-    )
-    of_groups = ContractGroupPermission.objects.filter(
-        permission__codename="review_contract", group__in=auditors.values("groups")
-    )
+    people, groups = _rights_to_review()
+    of_people, of_groups = people.filter(user__in=auditors()), groups.filter(group__user__in=auditors())
     return DelegationContract.objects.filter(
         Q(pk__in=of_people.values("content_object")) | Q(pk__in=of_groups.values("content_object"))
     )
+
+
+def _rights_to_review():
+    """The rights to review, of people and of groups."""
+    return [
+        model.objects.filter(permission__codename="review_contract")
+        for model in (ContractUserPermission, ContractGroupPermission)
+    ]
 
 
 def emergencies_to_review(person: Person):

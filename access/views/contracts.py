@@ -199,7 +199,7 @@ def _roster_page(request: HttpRequest, contract: DelegationContract, form: Roste
         "items": [i.label for i in TABLE if i.code in contract.delegated_items],
         "form": form,
         "keeps": policy.may_act(request.user, "keep a roster", contracts=[contract]),
-        "why_not": ""
+        "why_nothing": ""
         if policy.reviewed_contracts().filter(pk=contract.pk).exists()
         else REASONS["nobody_reviews"].sentence,
         "why_two": dual_control.why_two(contract),

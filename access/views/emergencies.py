@@ -170,7 +170,7 @@ def rosters_to_choose(form, contracts) -> list[dict]:
         {
             "contract": contract,
             "why_two": why_two[contract.pk],
-            "why_not": "" if contract.pk in reviewed else REASONS["nobody_reviews"].sentence,
+            "why_nothing": "" if contract.pk in reviewed else REASONS["nobody_reviews"].sentence,
             "chosen": str(contract.pk) in chosen if posted else contract.pk in reviewed,
             "entries": [(entry, str(entry.pk) in marked, entry.pk in ready) for entry in contract.roster_now],
         }

@@ -11,6 +11,7 @@ from access import accounts, answering, clock, granting, lifecycle, policy
 from access.errors import Denied
 from access.models import Person, Request
 from tests.access.test_identities import change
+from tests.world import World
 
 pytestmark = pytest.mark.django_db
 
@@ -93,15 +94,11 @@ def test_what_is_no_auditors_right_is_taken_at_once(world, client_of):
     assert not policy.contracts_to_grant_under(world.supervisor).exists()
 
 
-def nobody_reviews_it(world):
-    world.contract.contractgrouppermission_set.filter(permission__codename="review_contract").delete()
-
-
 def the_last_auditor_is_gone(world):
     Person.objects.filter(role="auditor").update(is_active=False)
 
 
-@pytest.mark.parametrize("gone", [nobody_reviews_it, the_last_auditor_is_gone])
+@pytest.mark.parametrize("gone", [World.nobody_reviews, the_last_auditor_is_gone])
 def test_nothing_is_granted_under_a_contract_whose_use_nobody_reviews(world, client_of, gone):
     without, running = world.declare(contracts=()), world.declare(name="地震")
     gone(world)
@@ -136,6 +133,6 @@ def test_nothing_is_granted_under_a_contract_whose_use_nobody_reviews(world, cli
 
 
 def test_an_auditor_by_a_right_of_their_own_is_one_who_reviews(world):
-    nobody_reviews_it(world)
+    world.nobody_reviews()
     assign_perm("access.review_contract", world.auditor, world.contract)
     assert world.declare().grants.exists()

@@ -169,7 +169,7 @@ def contract_not_yours(scene):
 
 def nobody_reviews(scene):
     emergency = scene.world.declare()
-    scene.world.contract.contractgrouppermission_set.filter(permission__codename="review_contract").delete()
+    scene.world.nobody_reviews()
     form = {"until": "2099-01-01T00:00", "because": "x"}
     return scene.ask(f"/emergencies/{emergency.pk}/extend/", who="supervisor", **form)
 
@@ -209,7 +209,7 @@ def errand_not_yours(scene):
 
 def history_not_yours(scene):
     scene.world.declare()
-    scene.world.contract.contractgrouppermission_set.filter(permission__codename="review_contract").delete()
+    scene.world.nobody_reviews()
     entry = LogEntry.objects.filter(event="grant.given").first()
     return scene.ask(f"/history/{entry.pk}/", who="auditor")
 

@@ -198,7 +198,7 @@ def test_a_file_holds_what_its_reader_may_read(world, emergency):
     assert under_contract
     ids = {int(row[-1]) for row in rows_of(taken(world.auditor))[1:]}
     assert set(under_contract) <= ids
-    world.contract.contractgrouppermission_set.filter(permission__codename="review_contract").delete()
+    world.nobody_reviews()
     ids = {int(row[-1]) for row in rows_of(taken(world.auditor))[1:]}
     assert not set(under_contract) & ids
     _errand, rows = workbook_of(world)
@@ -231,13 +231,13 @@ def test_who_lost_a_contract_reads_no_further_line_of_it(world, emergency, monke
     monkeypatch.setattr(exporting, "CHUNK", 1)
     pieces = exporting.begin(world.auditor, {"contract": world.contract.pk}, Format.JSONL).pieces()
     next(pieces)
-    world.contract.contractgrouppermission_set.filter(permission__codename="review_contract").delete()
+    world.nobody_reviews()
     assert list(pieces) == []
 
 
 def test_a_sheet_with_a_contract_that_is_no_longer_the_readers_is_not_handed_out(world, auditor, emergency):
     errand, _rows = workbook_of(world)
-    world.contract.contractgrouppermission_set.filter(permission__codename="review_contract").delete()
+    world.nobody_reviews()
     assert auditor.get(f"/errands/{errand.pk}/file/").status_code == 403
     assert LogEntry.objects.denials().newest_first()[0].reason == "history_not_yours"
 

@@ -148,7 +148,7 @@ def test_an_old_emergency_that_a_link_names_is_found_though_it_is_listed_no_more
 
 @pytest.mark.django_db
 def test_only_what_the_auditor_reviews_is_offered_and_shown(auditor, world, night):
-    world.contract.contractgrouppermission_set.filter(permission__codename="review_contract").delete()
+    world.nobody_reviews()
     response = auditor.get(f"/history/?emergency={night['emergency'].pk}")
     assert not {line.entry.contract_id for line in response.context["page"].lines} - {None}
     assert lines_of(auditor, contract=world.contract.pk) == []
@@ -501,7 +501,7 @@ def test_a_contractors_calls_are_not_another_auditors_and_an_operators_are_anybo
     calls = LogEntry.objects.filter(event__in=events).oldest_first().values_list("contract_id", flat=True)
     assert list(calls) == [world.contract.pk, world.contract.pk, None]
     assert filters.visible_to(world.auditor).filter(event__in=events).count() == 3
-    world.contract.contractgrouppermission_set.filter(permission__codename="review_contract").delete()
+    world.nobody_reviews()
     (left,) = filters.visible_to(world.auditor).filter(event__in=events)
     assert left.actor == world.operator
 

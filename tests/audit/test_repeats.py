@@ -130,7 +130,7 @@ def test_an_auditor_reads_no_refusal_of_people_of_contracts_that_they_do_not_rev
         return {line.entry.actor_username for line in lines}
 
     assert refused() == {"contractor", "operator"}
-    world.contract.contractgrouppermission_set.filter(permission__codename="review_contract").delete()
+    world.nobody_reviews()
     assert refused() == {"operator"}
     entry = LogEntry.objects.denials().get(actor=world.contractor)
     assert auditor.get(f"/history/{entry.pk}/").status_code == 403

@@ -67,7 +67,7 @@ def signed_off(world, one: Review) -> Review:
 @pytest.fixture
 def stranger(world) -> Person:
     """An auditor who reviews no contract: another one does."""
-    world.contract.contractgrouppermission_set.filter(permission__codename="review_contract").delete()
+    world.nobody_reviews()
     past.reviewed_by_another_auditor(world, world.contract)
     return world.auditor
 
@@ -538,7 +538,7 @@ class TestWhoseItIs:
         ReviewedEntry.objects.create(
             review=one, entry_id=entry.entry_id, timestamp=entry.timestamp, why="random"
         )
-        world.contract.contractgrouppermission_set.filter(permission__codename="review_contract").delete()
+        world.nobody_reviews()
         (shown,) = client_of(world.auditor).get(reverse("portal:review", args=[one.pk])).context["entries"]
         assert shown["line"] is None
 

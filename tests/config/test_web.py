@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from waitress.server import BaseWSGIServer, create_server
+from waitress.server import BaseWSGIServer
 
 from config import web
 from tests.journeys.conftest import wait_for
@@ -24,15 +24,14 @@ NONE_AT_ALL = {
 
 
 @pytest.fixture
-def server(monkeypatch) -> Iterator[BaseWSGIServer]:
+def server() -> Iterator[BaseWSGIServer]:
     """The portal's server around an application that says hello."""
 
     def application(_environ, start_response):
         start_response("200 OK", [("Content-Length", "5")])
         return [b"hello"]
 
-    monkeypatch.setattr(BaseWSGIServer, "channel_class", web.Channel)
-    serving = create_server(application, listen="127.0.0.1:0", _dispatcher=web.Dispatcher(1))
+    serving = web.server(application, "127.0.0.1:0", threads=1, patience=60, connections=100)
     thread = threading.Thread(target=serving.run)
     thread.start()
     yield serving
