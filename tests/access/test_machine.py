@@ -129,7 +129,10 @@ class Machine(RuleBasedStateMachine):
             self.model.give(number, contract, wanted)
         elif wanted := self.model.not_waiting(number, contract, wanted):
             one = self.model.emergencies[number]
-            asked = Request.objects.filter(kind="grant", emergency=self.emergencies[number]).latest("pk")
+            asked = Request.objects.filter(
+                kind="grant", emergency=self.emergencies[number], contract=self.contracts[contract]
+            ).latest("pk")
+            assert asked.answer is None
             self.model.waiting[asked.pk] = Waiting(
                 number,
                 min(self.model.now + 1, one.expires),
