@@ -245,7 +245,7 @@ def end(emergency: Emergency, by: Person) -> Emergency:
     clock.be_patient()
     ended = _still_open(emergency)
     waiting = Request.objects.filter(emergency=ended, answered_at=None)
-    requests.write_off(waiting, "ended", clock.database_now())
+    requests.write_off(waiting, "ended")
     now = clock.time_of_ending()
     granting.check_is_open(ended, now)
     ended.ended_at, ended.ended_by = now, by

@@ -134,15 +134,17 @@ def write_answer(
     notices.answered([request])
 
 
-def write_off(waiting: QuerySet[Request], why: str, now: datetime) -> int:
+def write_off(waiting: QuerySet[Request], why: str) -> int:
     """Writes supervisors' requests off that have become pointless (why: a key of WHY); returns how many.
 
     Set-based, for an ending waits for it.
     """
-    system, outcome = Person.objects.system(), {"why": why}
     written = list(
         waiting.select_for_update(of=("self",)).select_related("asked_by", "subject", "emergency", "contract")
     )
+    if not written:
+        return 0
+    system, now, outcome = Person.objects.system(), clock.database_now(), {"why": why}
     Request.objects.filter(pk__in=[request.pk for request in written]).update(
         answer=Answer.POINTLESS, answered_at=now, answered_by=system, outcome=outcome
     )

@@ -34,7 +34,7 @@ def suspend(by: Person, contract: DelegationContract, because: str) -> int:
     if contract.suspended_at:
         raise AlreadyDone(_("This contract is suspended already."))
     waiting = Request.objects.filter(kind__in=GIVING, contract=contract, answered_at=None)
-    requests.write_off(waiting, "suspended", clock.database_now())
+    requests.write_off(waiting, "suspended")
     now = clock.time_of_ending()
     contract.suspended_at, contract.suspended_by, contract.suspended_because = now, by, because
     _save(contract)
