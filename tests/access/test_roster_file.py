@@ -183,3 +183,6 @@ def test_the_command_says_what_it_did_and_fails_on_a_bad_row(world, newcomers, t
         call_command("import_roster", world.contract.title, bad, by="supervisor", verbosity=0)
     with pytest.raises(CommandError):
         call_command("import_roster", world.contract.title, good, by="operator", verbosity=0)
+    refused = LogEntry.objects.get(kind="denial")
+    assert refused.actor == world.operator
+    assert refused.additional_data["path"] == f"manage.py import_roster {world.contract.title}"

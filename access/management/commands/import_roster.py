@@ -10,6 +10,7 @@ from rich.progress import Progress
 from access import roster_file
 from access.errors import Denied, Unfit
 from access.models import DelegationContract, Person
+from audit import recording
 from audit.acting import as_person
 
 
@@ -34,6 +35,7 @@ class Command(BaseCommand):
             except (OSError, Unfit) as problem:
                 raise CommandError(str(problem)) from None
             except Denied as denied:
+                recording.denial(person, denied.reason, path=f"manage.py import_roster {contract}")
                 raise CommandError(str(denied.sentence)) from None
         for row in done.bad:
             self.stderr.write(f"{row.number}: {row.why}")
