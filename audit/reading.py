@@ -169,6 +169,7 @@ def _words(entry: LogEntry) -> dict[str, Any]:
         role=dict(Role.choices).get(entry.actor_role, entry.actor_role),
         person=entry.actor_name or _("Somebody not signed in"),
         object=entry.object_repr,
+        object_number=entry.object_pk,
         number=entry.supply_point_number,
         fields=fields,
         searched=fields,

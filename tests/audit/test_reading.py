@@ -520,3 +520,10 @@ def test_a_call_of_somebody_under_two_contracts_names_none(world, night):
     assert both.grants.filter(roster_entry=entry).exists()
     inquiries.take(world.contractor, Inquiry(emergency=both, caller_name="通報者", kind="outage"))
     assert last(event="inquiry.taken").contract_id is None
+
+
+def test_a_request_is_named_by_its_number_alone(world):
+    """How it is called beside is in the language that was active when it was made."""
+    world.ask_under_dual_control()
+    request = Request.objects.get()
+    assert f"申請番号{request.pk}、" in reading.readable(last(event="request.made")).sentence
