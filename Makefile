@@ -46,7 +46,7 @@ bench-audit: ## Measure writing, sealing, verifying and reading the history (QUI
 
 mutants: ## Change the rules one by one, and list what no test notices (hours; MODULES="access/policy" for some)
 	$(BOOTSTRAP) --dev
-	@$(PYTHON) -m pip install --quiet --constraint constraints.txt cosmic-ray==8.7.0
+	@$(PYTHON) -m pip install --quiet --constraint constraints.txt cosmic-ray==8.7.0 pytest-cov==7.1.0
 	@$(PYTHON) -m config.embedded mutants $(PYTHON) -m tests.mutants $(MODULES)
 
 screenshots: ## Take the README's pictures anew

@@ -1,21 +1,23 @@
 """`make mutants`: changes one thing at a time in the rules that matter, and lists what no test noticed.
 
 Cosmic Ray makes the changes. Two kinds that it lacks and that matter most here are added below: a call that is
-left out, and a keyword argument that is left out. The changes are made in two copies of the tree, each with a
-test database of its own, so the tree itself stays as it is. What survived is printed, and kept in
-build/mutants.txt. It takes hours: name modules to try these alone.
+left out, and a keyword argument that is left out. First all tests run once, and coverage.py writes down which of
+them runs which line; a change is then tried with tests that run its line. All this happens in two copies of the
+tree, each with a test database of its own, so the tree itself stays as it is. What survived is printed, and kept
+in build/mutants.txt. It takes hours: name modules to try these alone.
 """
 
+import ast
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from difflib import unified_diff
-from functools import partial
 from pathlib import Path
 from queue import Queue
 
@@ -23,33 +25,34 @@ from cosmic_ray import plugins
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.operators.operator import Operator
+from coverage import CoverageData
 from parso.python.tree import Name
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 #: Its rounds of real connections take minutes, and it is about moments, not about rules.
 SLOW = "tests/access/test_at_the_same_moment.py"
+#: What the two copies of the tree run at first, each a part, to see which test runs which line.
+PARTS = {"1": ["tests/access"], "2": ["tests/customers", "tests/audit", "tests/config"]}
+#: Tests for one change: those that run the fewest lines, as they ask the most of each, and some of the others.
+NARROW, OTHERS = 60, 40
 #: Seconds after which a change has made the tests hang, which counts as noticed.
-PATIENCE = 400
+PATIENCE = 150
 
-#: Modules (or packages) that decide, change or write, and the tests that ought to notice a change in them.
-TESTS = {
-    "access/policy": [
-        "tests/access",
-        "tests/customers/test_disclosure.py",
-        "tests/customers/test_sideways.py",
-    ],
-    "access/lifecycle.py": ["tests/access"],
-    "access/granting.py": ["tests/access"],
-    "access/revoking.py": ["tests/access"],
-    "access/reconcile.py": ["tests/access"],
-    "customers/reading.py": ["tests/customers", "tests/access/test_refusals.py"],
-    "customers/shown.py": ["tests/customers"],
-    "audit/recording.py": ["tests/audit", "tests/access/test_refusals.py"],
-    "audit/sealing.py": ["tests/audit/test_sealing.py", "tests/audit/test_tampering.py"],
-    "audit/verifying.py": ["tests/audit/test_sealing.py", "tests/audit/test_tampering.py"],
-    "audit/proof.py": ["tests/audit/test_proof.py", "tests/audit/test_seal_pages.py"],
-}
+#: The modules (or packages) that decide, change or write.
+MODULES = (
+    "access/policy",
+    "access/lifecycle.py",
+    "access/granting.py",
+    "access/revoking.py",
+    "access/reconcile.py",
+    "customers/reading.py",
+    "customers/shown.py",
+    "audit/recording.py",
+    "audit/sealing.py",
+    "audit/verifying.py",
+    "audit/proof.py",
+)
 
 #: Of Cosmic Ray's operators those whose changes no rule may survive; the rest would try each sign for each other.
 OPERATORS = (
@@ -97,10 +100,11 @@ class LeaveOutArgument(LeaveOut):
 
 @dataclass(frozen=True)
 class Mutant:
-    """A module's path, its changed code, and the change for people to read."""
+    """A module's path, its changed code, the first line that changed, and the change for people to read."""
 
     path: str
     code: str
+    line: int
     change: str
 
 
@@ -109,53 +113,92 @@ def mutants_of(path: str) -> Iterator[Mutant]:
     code = (ROOT / path).read_text()
     operators = [plugins.get_operator(f"core/{name}") for name in OPERATORS]
     for operator in (LeaveOutCall, LeaveOutArgument, *operators):
-        places = (place for node in ast_nodes(get_ast(code)) for place in operator().mutation_positions(node))
-        for occurrence, _place in enumerate(places):
+        places = [place for node in ast_nodes(get_ast(code)) for place in operator().mutation_positions(node)]
+        for occurrence, ((line, _column), _end) in enumerate(places):
             changed = mutate_code(code, operator(), occurrence)
             if changed:
                 lines = unified_diff(
                     code.splitlines(), changed.splitlines(), path, operator.__name__, "", "", 0, ""
                 )
-                yield Mutant(path, changed, "\n".join(lines))
+                yield Mutant(path, changed, line, "\n".join(lines))
 
 
-def survives(mutant: Mutant, tree: Path, tests: Iterable[str]) -> bool:
-    """Whether the tests pass with the change made in a copy of the tree."""
+class Coverage:
+    """Which test runs which line of the tree."""
+
+    def __init__(self, trees: list[Path]):
+        self.tests: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+        self.lines: Counter[str] = Counter()
+        for tree in trees:
+            data = CoverageData(str(tree / ".coverage"))
+            data.read()
+            for file in data.measured_files():
+                for line, contexts in data.contexts_by_lineno(file).items():
+                    # What runs while modules are imported has no test of its own.
+                    tests = {context.rpartition("|")[0] for context in contexts} - {""}
+                    self.tests[str(Path(file).relative_to(tree))][line] |= tests
+                    self.lines.update(tests)
+
+    def tests_of(self, mutant: Mutant) -> list[str]:
+        """The tests to try a change with: of the statement, or else of the smallest thing around it that any run."""
+        lines = self.tests[mutant.path]
+        for first, last in _around((ROOT / mutant.path).read_text(), mutant.line):
+            found = {test for line in range(first, last + 1) for test in lines.get(line, ())}
+            if found:
+                ordered = sorted(found, key=lambda test: (self.lines[test], test))
+                others = ordered[NARROW:]
+                return ordered[:NARROW] + others[:: max(1, -(-len(others) // OTHERS))]
+        return []
+
+
+def _around(code: str, line: int) -> list[tuple[int, int]]:
+    """First and last line of the statement at a line, and of all that it stands in, from the inside out."""
+    module = ast.parse(code)
+    found = [(1, len(code.splitlines()))]
+    for node in ast.walk(module):  # the outer nodes come first
+        if not isinstance(node, ast.stmt | ast.excepthandler) or not node.lineno <= line <= node.end_lineno:
+            continue
+        found.append((node.lineno, node.end_lineno))
+        body = getattr(node, "body", None)
+        if body and line < body[0].lineno:
+            found.append((node.lineno, body[0].lineno - 1))  # the condition alone
+    return found[::-1]
+
+
+def tried(mutant: Mutant, tree: Path, tests: list[str]) -> int | None:
+    """pytest's exit code with the change made in a copy of the tree; None if the tests hang."""
     file = tree / mutant.path
     file.write_text(mutant.code)
+    listed = tree / "tests.txt"
+    listed.write_text("\n".join(tests))
     try:
-        return _tests_pass(tree, tests)
+        return _pytest(tree, "-x", f"@{listed}", patience=PATIENCE)
     finally:
         file.write_text((ROOT / mutant.path).read_text())
 
 
-def _tests_pass(tree: Path, tests: Iterable[str]) -> bool:
-    pytest = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-x",
-        "--reuse-db",
-        "-p",
-        "no:randomly",
-        "-p",
-        "no:cacheprovider",
-    ]
+def _pytest(tree: Path, *arguments: str, patience: float | None = None) -> int | None:
+    """Its exit code, or None after so many seconds."""
     environment = os.environ | {
         "DATABASE_URL": os.environ["DATABASE_URL"] + tree.name,
+        "COVERAGE_FILE": str(tree / ".coverage"),
+        "COVERAGE_CORE": "ctrace",
         "PYTHONDONTWRITEBYTECODE": "1",  # else a change within the same second is not seen
     }
-    run = subprocess.Popen(
-        [*pytest, "-m", "not long and not journey", f"--ignore={SLOW}", *tests],
-        cwd=tree, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+    with open(tree / "pytest.txt", "w") as printed:
+        run = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "pytest", "-q", "--reuse-db", "-p", "no:randomly"),
+                *("-p", "no:cacheprovider", "-m", "not long and not journey", f"--ignore={SLOW}", *arguments),
+            ],
+            cwd=tree, env=environment, stdout=printed, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
     try:
-        return run.wait(PATIENCE) == 0
+        return run.wait(patience)
     except subprocess.TimeoutExpired:
         os.killpg(run.pid, signal.SIGKILL)
         run.wait()
-        return False
+        return None
 
 
 def copy_of_the_tree(name: str) -> Path:
@@ -171,35 +214,51 @@ def copy_of_the_tree(name: str) -> Path:
 
 def main(wanted: list[str]) -> int:
     """Tries the modules wanted (none: all). Returns 1 if a change survived, 2 if the tests fail without one."""
-    chosen = {module: tests for module, tests in TESTS.items() if not wanted or module in wanted}
-    trees: Queue[Path] = Queue()
-    for name in ("1", "2"):
-        trees.put(copy_of_the_tree(name))
-    survivors = 0
-    with ThreadPoolExecutor(trees.qsize()) as pool, open(BUILD / "mutants.txt", "w") as report:
+    trees = [copy_of_the_tree(name) for name in PARTS]
+    packages = sorted({f"--cov={module.partition('/')[0]}" for module in MODULES})
+    with ThreadPoolExecutor(len(trees)) as pool:
+        exits = list(
+            pool.map(
+                lambda tree: _pytest(
+                    tree, *packages, "--cov-context=test", "--cov-report=", *PARTS[tree.name]
+                ),
+                trees,
+            )
+        )
+        if any(exits):
+            print(f"the tests fail as the tree is: see pytest.txt in {BUILD / 'mutants'}", file=sys.stderr)
+            return 2
+        coverage = Coverage(trees)
+        free: Queue[Path] = Queue()
+        for tree in trees:
+            free.put(tree)
 
-        def tried(mutant: Mutant | None, tests: list[str]) -> bool:
-            tree = trees.get()
+        def outcome(mutant: Mutant) -> int | None:
+            tests = coverage.tests_of(mutant)
+            tree = free.get()
             try:
-                return survives(mutant, tree, tests) if mutant else _tests_pass(tree, tests)
+                return tried(mutant, tree, tests) if tests else 0
             finally:
-                trees.put(tree)
+                free.put(tree)
 
-        for module, tests in chosen.items():
-            if not tried(None, tests):
-                print(f"{module}: its tests fail as it is", file=sys.stderr)
-                return 2
-            here = ROOT / module
-            paths = sorted(here.rglob("*.py")) if here.is_dir() else [here]
-            mutants = [one for path in paths for one in mutants_of(str(path.relative_to(ROOT)))]
-            alive = 0
-            outcomes = pool.map(partial(tried, tests=tests), mutants)
-            for mutant, survived in zip(mutants, outcomes, strict=True):
-                if survived:
-                    alive += 1
-                    print(mutant.change, end="\n\n", file=report, flush=True)
-            print(f"{module}: {alive} of {len(mutants)} changes survived", flush=True)
-            survivors += alive
+        survivors = 0
+        with open(BUILD / "mutants.txt", "w") as report:
+            for module in [module for module in MODULES if not wanted or module in wanted]:
+                here = ROOT / module
+                paths = sorted(here.rglob("*.py")) if here.is_dir() else [here]
+                mutants = [one for path in paths for one in mutants_of(str(path.relative_to(ROOT)))]
+                alive = 0
+                for mutant, code in zip(mutants, pool.map(outcome, mutants), strict=True):
+                    if code == 0:
+                        alive += 1
+                        print(mutant.change, end="\n\n", file=report, flush=True)
+                    elif code not in (
+                        1,
+                        None,
+                    ):  # the module cannot be imported any more, or this tool is wrong
+                        print(f"pytest ended with {code}:\n{mutant.change}\n", file=report, flush=True)
+                print(f"{module}: {alive} of {len(mutants)} changes survived", flush=True)
+                survivors += alive
     return 1 if survivors else 0
 
 
