@@ -7,7 +7,7 @@ BOOTSTRAP = @python3 config/bootstrap.py
 SETTINGS = @env SECRET_KEY=- ALLOWED_HOSTS=- DATABASE_URL=postgres:///- REDIS_URL=redis://-
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shell clean-demo test soak bench-access bench-lookup bench-audit mutants screenshots schema lint messages
+.PHONY: help demo shell clean-demo test soak drill bench-access bench-lookup bench-audit mutants screenshots schema lint messages
 
 help: ## Say what the targets do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -31,6 +31,10 @@ test: ## Run the tests (ARGS="-k grants -x" make test)
 soak: ## Let the machine of tests/access/test_machine.py run (MINUTES=30 make soak)
 	$(BOOTSTRAP) --dev
 	@SOAK_MINUTES=$${MINUTES:-30} $(PYTHON) -m config.embedded test $(PYTHON) -m pytest -s tests/access/test_machine.py
+
+drill: ## Kill workers, Redis and PostgreSQL in the middle of endings, one of them of 5,000 grants
+	$(BOOTSTRAP) --dev
+	@LARGE_ENDING=5000 $(PYTHON) -m config.embedded test $(PYTHON) -m pytest -v tests/journeys/test_faults.py
 
 bench-access: ## Measure granting, ending, deciding and reading beside their floors (QUICK=1 for a minute)
 	$(BOOTSTRAP) --dev
