@@ -66,13 +66,7 @@ def _column(basis: Basis, name: str):
         return source
     # In the scopes' order, for a scope that hides the field must shut out the later ones.
     return Case(
-        *(
-            When(
-                scope.rows() or Q(pk__isnull=False),
-                then=source if name in scope.fields else None,
-            )
-            for scope in basis.scopes
-        )
+        *(When(scope.rows(), then=source if name in scope.fields else None) for scope in basis.scopes)
     )
 
 

@@ -13,31 +13,25 @@ from customers.disclosure import Audience
 class Scope:
     """Some rows of customers and the fields that may leave for them.
 
-    areas: ids of service areas, or None for every one. retailer_id: only this retailer's customers, or
-    None. The grant's ids say by which right, for a contractor.
+    areas: ids of service areas. retailer_id: only this retailer's customers, or None. The grant's ids say
+    by which right, for a contractor.
     """
 
     fields: frozenset[str]
-    areas: frozenset[int] | None = None
+    areas: frozenset[int]
     retailer_id: int | None = None
     grant_id: int | None = None
     emergency_id: int | None = None
     contract_id: int | None = None
 
     def is_within(self, other: "Scope") -> bool:
-        """Whether every row of this scope is one of the other's, which is not limited to a retailer."""
-        narrower = self.retailer_id is not None
-        if other.retailer_id is not None:
-            return False
-        if other.areas is None or self.areas is None:
-            return other.areas is None and (narrower or self.areas is not None)
-        return self.areas < other.areas or (narrower and self.areas == other.areas)
+        """Whether these are one retailer's rows of a scope that has every retailer's."""
+        is_part = self.retailer_id is not None and other.retailer_id is None
+        return is_part and self.areas <= other.areas
 
     def rows(self) -> Q:
         """The condition on customers that says which rows are meant."""
-        rows = Q()
-        if self.areas is not None:
-            rows &= Q(area_id__in=self.areas)
+        rows = Q(area_id__in=self.areas)
         if self.retailer_id is not None:
             rows &= Q(retailer_id=self.retailer_id)
         return rows

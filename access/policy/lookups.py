@@ -137,7 +137,7 @@ def check_still_shown(
 
 
 def _reaches(scope: Scope, area: int | None, fields: frozenset[str]) -> bool:
-    return fields <= scope.fields and (scope.areas is None or area in scope.areas)
+    return fields <= scope.fields and area in scope.areas
 
 
 def live_emergencies_of(person: Person, at: datetime | None = None):

@@ -1,12 +1,14 @@
 """Every kind of search goes by an index, by what PostgreSQL says of demo data; and none waits for ever."""
 
 from django.db import connection, transaction
+from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from access import policy
 from access.people import Person
 from audit.models import LogEntry
-from customers import reading, searching
+from customers import reading, searching, shown
 from customers.demo import loading
 from customers.terms import Step, Terms
 from tests import world as worlds
@@ -90,3 +92,14 @@ def test_what_takes_too_long_is_said_and_shows_nobody(committed_database, client
     assert not LogEntry.objects.disclosures().exists()
     again = client.post(reverse("portal:lookup"), {"phone": "087-821-0001"})
     assert len(again.context["results"]) == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("needs", "own_alone"), [("address", False), ("phone", True)])
+def test_a_retailers_own_rows_are_asked_for_once(world, needs, own_alone):
+    """Also where the rows of every retailer are: asked for twice, no index would serve."""
+    basis = policy.basis_for_lookup(world.retailer)
+    query = shown.rows(basis, shown.LISTED, Q(**{needs: "x"}), [needs]).query
+    condition = str(query).partition(" WHERE ")[2]
+    assert condition.count("IN (") == 1
+    assert ('"retailer_id"' in condition) == own_alone
