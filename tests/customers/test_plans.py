@@ -1,5 +1,6 @@
 """Every kind of search goes by an index, by what PostgreSQL says of demo data; and none waits for ever."""
 
+import pytest
 from django.db import connection, transaction
 from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
