@@ -22,7 +22,7 @@ from access import (
     terms,
 )
 from access.errors import AlreadyDone, Denied
-from access.models import DelegationContract, Emergency, Grant, Request
+from access.models import DelegationContract, Emergency, Grant, Person, Request
 from tests.world import MARUGAME, MATSUYAMA, TAKAMATSU
 
 pytestmark = pytest.mark.django_db
@@ -261,6 +261,21 @@ def test_an_act_takes_these_rights_and_no_other(world, name):
                 transaction.set_rollback(True)
             world.contract.refresh_from_db()
             assert done == ((area or not takes_area) and (contract or not takes_contract)), (area, contract)
+
+
+@pytest.mark.parametrize("act", policy.ACTS)
+def test_the_policy_itself_asks_for_the_rights_of_an_act(world, act):
+    """Also where a second rule stands behind it: whoever declares with a contract grants under it too."""
+    takes = [one for one in ACTS.values() if one[1] == act]
+    takes_area, takes_contract = (any(one[right] for one in takes) for right in (2, 3))
+    scene = Scene(world)
+    about = {"areas": [world.areas[TAKAMATSU]], "contracts": [world.contract]}
+    for area in (True, False):
+        for contract in (True, False):
+            scene.take_all()
+            scene.give(area=area, contract=contract)
+            may = policy.may_act(Person.objects.get(pk=scene.who.pk), act, **about)
+            assert may == ((area or not takes_area) and (contract or not takes_contract)), (area, contract)
 
 
 def test_every_act_of_the_policy_is_tried_and_none_is_anothers_work():

@@ -1,14 +1,27 @@
 """Clauses of the rules that a second rule stands behind: each tried alone, so that it fails when deleted."""
 
 from datetime import timedelta
+from functools import partial
 from itertools import permutations
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
+from guardian.shortcuts import assign_perm
 
-from access import accounts, answering, clock, inquiries, lifecycle, notices, policy, requests, rosters
-from access.errors import AlreadyDone, Unfit
+from access import (
+    accounts,
+    answering,
+    clock,
+    inquiries,
+    lifecycle,
+    notices,
+    policy,
+    requests,
+    revoking,
+    rosters,
+)
+from access.errors import AlreadyDone, Denied, Unfit
 from access.models import (
     AreaUserPermission,
     DelegationContract,
@@ -24,11 +37,20 @@ from access.policy.lookups import _best_grant_of_each_area
 from audit.models import LogEntry
 from customers import shown
 from tests.access.test_policy import inquiry_of, refusal
-from tests.world import TAKAMATSU
+from tests.world import MATSUYAMA, TAKAMATSU
 
 pytestmark = pytest.mark.django_db
 
 A_SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def another_contract(world) -> DelegationContract:
+    """One in force with the same delegate, under which nobody was granted."""
+    return DelegationContract.objects.create(
+        title="別の契約", delegator=world.contract.delegator, delegate=world.contract.delegate,
+        starts_at=world.contract.starts_at, ends_at=world.contract.ends_at, delegated_items=["name"],
+    )  # fmt: skip
 
 
 class TestNothingIsSoBeforeItsBeginning:
@@ -65,6 +87,12 @@ class TestAreas:
         other = Permission.objects.get(codename="declare_in_servicearea")
         AreaUserPermission.objects.filter(user=world.contractor).update(permission=other)
         assert refusal(policy.check_called_for, world.contractor) == "not_ready"
+
+    def test_an_operators_permission_is_the_one_to_consult(self, world):
+        rights = world.operator.office.group.areagrouppermission_set
+        rights.filter(permission__codename="consult_servicearea").delete()
+        assert rights.exists(), "the office's supervisors declare there"
+        assert refusal(policy.basis_for_lookup, world.operator) == "no_area"
 
     def test_of_two_grants_in_an_area_the_one_that_delegates_more(self, world):
         narrow = DelegationContract.objects.create(
@@ -111,6 +139,120 @@ class TestAreas:
         elsewhere = row("worse", 8, *worse)
         for rows in permutations([one, other, elsewhere]):
             assert _best_grant_of_each_area(list(rows)) == {one["pk"]: [7], other["pk"]: [8]}
+
+
+class TestRefusals:
+    """The first fact that does not hold is the asker's own, and the entry says what it was about."""
+
+    def denied(self, call, *args) -> Denied:
+        with pytest.raises(Denied) as denied:
+            call(*args)
+        return denied.value
+
+    def test_of_an_inquiry(self, world):
+        emergency = world.declare()
+        other, mine = (
+            inquiry_of(world, person, emergency) for person in (world.contractor02, world.contractor)
+        )
+        about = {"inquiry_id": other.pk}
+        assert self.denied(policy.basis_for_lookup, world.contractor, other).facts == about
+        assert self.denied(policy.basis_for_lookup, world.contractor).facts == {"emergency_id": emergency.pk}
+        inquiries.close(world.contractor, mine.pk, outcome="answered", found=True)
+        mine.refresh_from_db()
+        over = self.denied(policy.basis_for_lookup, world.contractor, mine)
+        assert over.facts == {"inquiry_id": mine.pk, "emergency_id": emergency.pk}
+
+    def test_of_what_is_on_the_screen(self, world):
+        mine = inquiry_of(world, world.contractor, world.declare())
+        gone = self.denied(
+            policy.check_still_shown, world.contractor, mine, [(MATSUYAMA, frozenset({"name"}))]
+        )
+        assert (gone.reason, gone.facts) == ("customer_unknown", {"inquiry_id": mine.pk})
+
+    def test_a_grant_of_another_emergency_says_nothing_of_this_one(self, world):
+        over = world.declare(name="先の台風")
+        lifecycle.end(over, world.supervisor)
+        world.declare(name="後の台風", contracts=())
+        assert refusal(policy.check_called_for, world.contractor) == "no_grant"
+
+    def test_neither_does_another_contract_or_another_persons_grant(self, world, another_contract):
+        world.declare(hours=60)
+        now = clock.database_now()
+        Grant.objects.filter(pk=world.grant().pk).update(
+            starts_at=now - timedelta(hours=2), ends_at=now - timedelta(hours=1)
+        )
+        policy.check_called_for(world.contractor02)
+        assert refusal(policy.check_called_for, world.contractor) == "grant_over"
+        DelegationContract.objects.filter(pk=world.contract.pk).update(
+            suspended_at=now, suspended_by=world.supervisor, suspended_because="点検"
+        )
+        assert DelegationContract.objects.in_force().get() == another_contract
+        gone = self.denied(policy.check_called_for, world.contractor)
+        assert gone.reason == "contract_not_in_force"
+        assert gone.facts == {
+            "grant_id": world.grant().pk,
+            "emergency_id": world.grant().emergency_id,
+            "contract_id": world.contract.pk,
+        }
+
+    def test_a_grant_that_stopped_while_a_customer_was_read(self, world):
+        emergency = world.declare()
+        basis = policy.basis_for_lookup(world.contractor, inquiry_of(world, world.contractor, emergency))
+        policy.check_still_live(basis)
+        revoking.revoke(world.supervisor, Grant.objects.filter(pk=world.grant().pk), "交代")
+        assert refusal(policy.check_still_live, basis) == "grant_revoked"
+
+    def test_a_role_loses_a_right_with_its_group(self, world):
+        for person, call in (
+            (world.retailer, partial(policy.basis_for_export, retailer=world.retailer.organization)),
+            (world.operator, policy.check_called_for),
+        ):
+            call(person)
+            Group.objects.get(name=person.role).permissions.clear()
+            assert refusal(call, Person.objects.get(pk=person.pk)) == "role"
+
+
+class TestReviewing:
+    def reviews(self, world, who, contract) -> bool:
+        assert (who in policy.auditors_of([contract.pk])) == (
+            who.role == "auditor" and policy.contracts_to_review(who).contains(contract)
+        )
+        return who in policy.auditors_of([contract.pk])
+
+    @pytest.mark.parametrize("of", ["person", "group"])
+    def test_an_auditor_of_one_contract_is_none_of_another(self, world, another_contract, of):
+        assert not policy.reviewed_contracts().contains(another_contract)
+        world.nobody_reviews()
+        holder = world.auditor if of == "person" else Group.objects.get(name="auditor")
+        assign_perm(policy.REVIEW, holder, another_contract)
+        assert self.reviews(world, world.auditor, another_contract)
+        assert not self.reviews(world, world.auditor, world.contract)
+        assert list(policy.reviewed_contracts()) == [another_contract]
+
+    @pytest.mark.parametrize("of", ["person", "group"])
+    def test_the_right_is_the_one_to_review_and_its_holder_an_auditor(self, world, of):
+        world.nobody_reviews()
+        for right, person in ((policy.GRANT_UNDER, world.auditor), (policy.REVIEW, world.supervisor)):
+            assign_perm(
+                right, person if of == "person" else Group.objects.get(name=person.role), world.contract
+            )
+            assert not policy.auditors_of([world.contract.pk]).exists()
+            assert not policy.reviewed_contracts().exists()
+
+    def test_a_right_of_the_role_is_none_on_a_contract(self, world):
+        world.nobody_reviews()
+        right = Permission.objects.get(codename="review_contract")
+        Group.objects.get(name="auditor").permissions.add(right)
+        assert not policy.contracts_to_review(Person.objects.get(pk=world.auditor.pk)).exists()
+
+    def test_an_emergency_is_for_the_auditors_of_its_contracts(self, world, another_contract):
+        theirs, nobodys = world.declare(), world.declare(name="地震", contracts=())
+        world.nobody_reviews()
+        assign_perm(policy.REVIEW, Group.objects.get(name="auditor"), another_contract)
+        policy.check_may_review_emergency(world.auditor, nobodys)
+        with pytest.raises(Denied) as denied:
+            policy.check_may_review_emergency(world.auditor, theirs)
+        assert denied.value.facts == {"emergency_id": theirs.pk}
 
 
 class TestInquiries:
