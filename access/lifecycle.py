@@ -243,7 +243,7 @@ def end(emergency: Emergency, by: Person) -> Emergency:
     """Ends an open emergency now, and writes off what waits for it. Raises Denied, or AlreadyDone if it is over."""
     policy.check_may_act(by, "end", areas=emergency.areas.all())
     clock.be_patient()
-    ended = _still_open(emergency)
+    ended = _locked(emergency)
     waiting = Request.objects.filter(emergency=ended, answered_at=None)
     requests.write_off(waiting, "ended")
     now = clock.time_of_ending()
@@ -256,9 +256,14 @@ def end(emergency: Emergency, by: Person) -> Emergency:
     return ended
 
 
+def _locked(emergency: Emergency) -> Emergency:
+    """The emergency as it is now, for this transaction alone to change."""
+    return Emergency.objects.select_for_update(no_key=True).get(pk=emergency.pk)
+
+
 def _still_open(emergency: Emergency) -> Emergency:
     """The emergency as it is now, locked; AlreadyDone if it is over."""
-    fresh = Emergency.objects.select_for_update(no_key=True).get(pk=emergency.pk)
+    fresh = _locked(emergency)
     granting.check_is_open(fresh, clock.database_now())
     return fresh
 

@@ -119,8 +119,8 @@ def declared(emergency: Emergency, contracts: Iterable[DelegationContract]) -> N
     words = _words_of(emergency) | {"by": emergency.declared_by.name}
     path = reverse("portal:emergency", args=[emergency.pk])
     kind = "drilled" if emergency.is_drill else "declared"
-    tell(supervisors().exclude(pk=emergency.declared_by_id), kind, f"emergency {emergency.pk}", words, path)
-    tell(_auditors_of(contracts), kind, f"emergency {emergency.pk}", words, path)
+    people = [*supervisors().exclude(pk=emergency.declared_by_id), *_auditors_of(contracts)]
+    tell(people, kind, f"emergency {emergency.pk}", words, path)
 
 
 def granted(emergency: Emergency, contract: DelegationContract, by: Person, count: int, at: datetime) -> None:
@@ -135,9 +135,8 @@ def granted(emergency: Emergency, contract: DelegationContract, by: Person, coun
 def ended(emergency: Emergency) -> None:
     """Tells supervisors and the contracts' auditors that it is over."""
     path = reverse("portal:emergency", args=[emergency.pk])
-    about = f"emergency {emergency.pk}"
-    tell(supervisors(), "ended", about, _words_of(emergency), path)
-    tell(_auditors_of(contracts_of(emergency)), "ended", about, _words_of(emergency), path)
+    auditors = policy.auditors_of(contracts_of(emergency).values("pk"))
+    tell([*supervisors(), *auditors], "ended", f"emergency {emergency.pk}", _words_of(emergency), path)
 
 
 def suspended(contract: DelegationContract, holders: Iterable[Person]) -> None:
@@ -145,8 +144,7 @@ def suspended(contract: DelegationContract, holders: Iterable[Person]) -> None:
     assert contract.suspended_at
     about = f"contract {contract.pk} {contract.suspended_at:%Y-%m-%dT%H:%M:%S.%f}"
     words, path = {"name": contract.title}, reverse("portal:roster", args=[contract.pk])
-    tell(supervisors(), "suspended", about, words, path)
-    tell(_auditors_of([contract]), "suspended", about, words, path)
+    tell([*supervisors(), *_auditors_of([contract])], "suspended", about, words, path)
     tell(holders, "suspended", about, words, reverse("portal:index"))
 
 
@@ -154,8 +152,7 @@ def terms_changed(contract: DelegationContract, by: Person, at: datetime) -> Non
     """Tells the contract's auditors and the other supervisors: wider terms are wider access."""
     path = reverse("portal:access_delegationcontract_change", args=[contract.pk])
     about, words = f"contract {contract.pk} {at.isoformat()}", {"name": contract.title, "by": by.name}
-    for people in (supervisors().exclude(pk=by.pk), _auditors_of([contract])):
-        tell(people, "terms", about, words, path)
+    tell([*supervisors().exclude(pk=by.pk), *_auditors_of([contract])], "terms", about, words, path)
 
 
 def answered(requests: Iterable[Request]) -> None:

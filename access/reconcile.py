@@ -76,13 +76,12 @@ def _next_closing(at: datetime) -> datetime:
 def _make_equal() -> Reconciled:
     consult = Permission.objects.get(content_type__app_label="customers", codename="consult_servicearea")
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('portal.reconciling', 'on', true)")
         # The grants of this moment are in no statistics yet: where PostgreSQL takes them for a few, as after
         # a declaration that failed, a nested loop compares each with each for as long as a statement may last
-        cursor.execute("SELECT set_config('enable_nestloop', 'off', true)")
+        switch = "SELECT set_config('portal.reconciling', %s, true), set_config('enable_nestloop', %s, true)"
+        cursor.execute(switch, ["on", "off"])
         done = Reconciled(added=_add(cursor, consult), removed=_remove(cursor, consult))
-        cursor.execute("SELECT set_config('enable_nestloop', 'on', true)")
-        cursor.execute("SELECT set_config('portal.reconciling', 'off', true)")
+        cursor.execute(switch, ["off", "on"])
     return done
 
 

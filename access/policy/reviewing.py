@@ -31,7 +31,7 @@ def auditors():
 
 
 def auditors_of(contracts: Iterable[int]):
-    """The auditors who may review one of the contracts (their keys), by a right of theirs or their group's."""
+    """The auditors who may review one of the contracts (keys, or a query of them), by a right of theirs or of a group."""
     people, groups = (held.filter(content_object__in=contracts) for held in _rights_to_review())
     return (
         auditors().filter(Q(pk__in=people.values("user")) | Q(groups__in=groups.values("group"))).distinct()

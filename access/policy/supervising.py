@@ -168,7 +168,6 @@ def check_may_answer(person: Person, request: Request) -> None:
         check_may(person, "access.answer_account_request")
         check_second_person(person, request)
         return
-    check_may(person, ACTS["answer"].permission)
     check_second_person(person, request)
     check_may_act(person, "answer", **_about(request))
 

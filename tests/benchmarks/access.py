@@ -156,7 +156,9 @@ def tidy() -> None:
 def build_scene() -> Scene:
     """The tests' small world, with 20 more areas, their customers, and a contract for each roster's size."""
     small = world.build()
-    supervisors, head = Group.objects.get(name="supervisor"), Group.objects.get(name="office-00")
+    supervisors, auditors, head = (
+        Group.objects.get(name=name) for name in ("supervisor", "auditor", "office-00")
+    )
     areas = ServiceArea.objects.bulk_create(
         ServiceArea(code=f"39{n:03}", name=f"第{n}市", name_kana="シ", name_en=f"No {n}", prefecture="高知県")
         for n in range(AREAS)
@@ -173,6 +175,7 @@ def build_scene() -> Scene:
         contract.slow_after, contract.stop_after = EACH + 1, 2 * EACH
         contract.save(force_insert=True)
         assign_perm(policy.GRANT_UNDER, supervisors, contract)
+        assign_perm(policy.REVIEW, auditors, contract)
         run_sql(ROSTER, contract=contract.pk, by=small.supervisor.pk, size=size)
         scene.contracts[size] = contract
     return scene
