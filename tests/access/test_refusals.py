@@ -245,6 +245,19 @@ SCENES = [
 ]  # fmt: skip
 
 
+#: What the entry of a refusal names beside the person: of the others there is nothing to name.
+# fmt: off
+GRANT, INQUIRY, CONTRACT = {"emergency_id", "contract_id", "grant_id"}, {"emergency_id", "inquiry_id"}, {"contract_id"}
+ABOUT = {
+    "grant_revoked": GRANT, "grant_over": GRANT, "contract_not_in_force": GRANT, "not_on_roster": GRANT, "not_ready": GRANT,
+    "no_inquiry": {"emergency_id"}, "inquiry_over": INQUIRY,
+    "item_not_delegated": {"inquiry_id"}, "customer_unknown": {"inquiry_id"}, "too_fast": INQUIRY, "stopped": INQUIRY,
+    "contract_not_yours": CONTRACT, "nobody_reviews": CONTRACT, "history_not_yours": CONTRACT,
+    "second_person": {"emergency_id", "contract_id"},
+}
+# fmt: on
+
+
 def test_there_is_a_scene_for_every_reason():
     assert {scene.__name__ for scene in SCENES} == set(REASONS)
 
@@ -264,6 +277,8 @@ def test_a_refusal_is_said_and_written(world, client_of, play):
     assert entry.reason == reason
     assert entry.actor is not None
     assert entry.additional_data["path"]
+    named = {name for name in GRANT | INQUIRY if getattr(entry, name)}
+    assert named == ABOUT.get(reason, set())
 
 
 def test_a_refusal_that_cannot_be_written_is_an_error(world, client_of):
