@@ -196,6 +196,6 @@ def _about(request: Request) -> dict:
     if request.kind != Request.Kind.EXTENSION:
         return {"areas": areas, "contracts": [request.contract] if request.contract else []}
     asked = request.detail.get("grants", [])
-    running = Grant.objects.running().filter(emergency=request.emergency, pk__in=asked)
+    running = Grant.objects.running().filter(pk__in=asked)
     contracts = DelegationContract.objects.filter(pk__in=running.values("roster_entry__contract"))
     return {"areas": areas, "contracts": contracts}

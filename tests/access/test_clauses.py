@@ -255,6 +255,27 @@ class TestReviewing:
         assert denied.value.facts == {"emergency_id": theirs.pk}
 
 
+class TestSupervising:
+    def test_a_right_of_the_role_is_none_on_a_contract_or_an_area(self, world):
+        who = world.people["supervisor-ehime"]
+        world.contract.contractgrouppermission_set.all().delete()
+        who.office.group.areagrouppermission_set.all().delete()
+        names = [right.partition(".")[2] for right in (policy.GRANT_UNDER, policy.DECLARE_IN)]
+        Group.objects.get(name="supervisor").permissions.add(*Permission.objects.filter(codename__in=names))
+        who = Person.objects.get(pk=who.pk)
+        assert who.has_perms([policy.GRANT_UNDER, policy.DECLARE_IN])
+        assert not policy.contracts_to_grant_under(who).exists()
+        assert not policy.holds_contract(who, world.contract)
+        assert not policy.areas_to_declare_in(who).exists()
+
+    def test_a_right_on_one_contract_is_none_on_another(self, world, another_contract):
+        world.contract.contractgrouppermission_set.all().delete()
+        assign_perm(policy.GRANT_UNDER, world.supervisor, another_contract)
+        assert policy.holds_contract(world.supervisor, another_contract)
+        assert not policy.holds_contract(world.supervisor, world.contract)
+        assert list(policy.contracts_to_grant_under(world.supervisor)) == [another_contract]
+
+
 class TestInquiries:
     def test_nobody_sees_anybody_elses(self, world):
         emergency = world.declare()
