@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from access import accounts, answering, clock, granting, lifecycle, policy, requests, suspension, terms
-from access.errors import AlreadyDone, Denied
+from access.errors import AlreadyDone, Denied, Unfit
 from access.models import DelegationContract, Grant, Person, Request, RosterEntry
 from access.tasks import sweep
 from audit.acting import as_person
@@ -210,6 +210,27 @@ class TestARequestOpensWhatItSays:
         answering.answer(world.supervisor02, later.pk, agree=True)
         answering.answer(world.supervisor02, asked.pk, agree=True)
         assert [one.roster_entry.person for one in Grant.objects.live(hence(7))] == [world.contractor]
+
+    def test_an_extension_shortens_nothing_that_was_extended_further_meanwhile(self, world):
+        emergency = world.declare()
+        DelegationContract.objects.update(dual_control=True)
+        lifecycle.extend(world.supervisor, emergency, hence(8), "続いている")
+        DelegationContract.objects.update(dual_control=False)
+        lifecycle.extend(world.supervisor, emergency, hence(10), "続いている")
+        (asked,) = Request.objects.waiting()
+        with pytest.raises(Unfit, match="現在の期限より後"):
+            answering.answer(world.supervisor02, asked.pk, agree=True)
+        emergency.refresh_from_db()
+        assert emergency.expires_at > hence(9)
+
+    def test_the_rule_that_carries_an_extension_out_asks_for_the_rights_once_more(self, world):
+        extension(world)()
+        (asked,) = Request.objects.waiting()
+        with pytest.raises(Denied, match="area_not_yours"):
+            lifecycle.extension_agreed(asked, world.people["supervisor-ehime"])
+        world.nobody_reviews()
+        with pytest.raises(Denied, match="nobody_reviews"):
+            lifecycle.extension_agreed(asked, world.supervisor02)
 
     def test_the_card_shows_all_of_it(self, world, client_of):
         world.ask_under_dual_control()

@@ -5,8 +5,9 @@ from time import monotonic
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from access import clock, lifecycle, pace
+from access import clock, lifecycle, pace, revoking, rosters, suspension, terms
 from access.errors import Denied
 from customers import reading
 from customers.forms import LookupForm
@@ -44,6 +45,35 @@ def test_words_are_read_before_the_turnstile(world, who):
     reading.look_up_by(world.people[who], None, ask)
     assert free == [True]
     assert not an_ending_could_pass(), "and what they find is read within it"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "act", ["end", "take areas away", "revoke", "suspend", "change terms", "leave a roster"]
+)
+def test_whatever_takes_away_waits_for_others_longer_than_a_lookup_may_last(world, act):
+    emergency, contract = world.declare(), world.contract
+    contract.max_grant_hours = 1
+    acts = {
+        "end": lambda: lifecycle.end(emergency, world.supervisor),
+        "take areas away": lambda: lifecycle.change_areas(
+            world.supervisor, emergency, [world.areas[worlds.TAKAMATSU]]
+        ),
+        "revoke": lambda: revoking.revoke(world.supervisor, emergency.grants.all(), "交代"),
+        "suspend": lambda: suspension.suspend(world.supervisor, contract, "点検"),
+        "change terms": lambda: terms.change(world.supervisor, contract),
+        "leave a roster": lambda: rosters.remove(world.supervisor, world.entry()),
+    }
+    with CaptureQueriesContext(connection) as asked:
+        acts[act]()
+    statements = [query["sql"] for query in asked]
+    patient = [n for n, sql in enumerate(statements) if "lock_timeout" in sql]
+    waits = [n for n, sql in enumerate(statements) if "FOR NO KEY UPDATE" in sql or "FOR UPDATE" in sql]
+    turnstile = next(
+        n for n, sql in enumerate(statements) if f"pg_advisory_xact_lock({clock.TURNSTILE})" in sql
+    )
+    assert patient
+    assert patient[0] < min([turnstile, *waits])
 
 
 def test_whoever_waits_for_the_own_turn_waits_before_the_turnstile(committed_database):
