@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from access import clock, inquiries, lifecycle, rosters, session_ends
 from access.errors import AlreadyDone, Denied
-from access.models import AreaUserPermission, Emergency, Grant, Inquiry, Person, RosterEntry, Session
+from access.models import AreaUserPermission, Emergency, Grant, Inquiry, Notice, Person, RosterEntry, Session
 from access.reconcile import reconcile
 from access.tasks import sweep
 from audit.models import LogEntry
@@ -109,6 +109,8 @@ def test_what_is_due_ends_at_its_expiry_with_the_system_as_actor(world):
     assert emergency.ended_by == Person.objects.system()
     (entry,) = LogEntry.objects.filter(event="emergency.expired")
     assert entry.actor_username == "system"
+    told = Notice.objects.filter(kind="ended").values_list("person__username", flat=True)
+    assert {"supervisor", "supervisor02", "auditor"} <= set(told)
 
 
 def test_the_sweep_may_run_twice_or_late(world):
