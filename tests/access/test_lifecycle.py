@@ -1,9 +1,10 @@
 """From declaration to end: what changes, what the history says, and that doing it twice does it once."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.urls import reverse
 
 from access import clock, inquiries, lifecycle, rosters, session_ends
@@ -12,7 +13,7 @@ from access.models import AreaUserPermission, Emergency, Grant, Inquiry, Notice,
 from access.reconcile import reconcile
 from access.tasks import sweep
 from audit.models import LogEntry
-from tests.world import MARUGAME, TAKAMATSU
+from tests.world import MARUGAME, MATSUYAMA, TAKAMATSU
 
 pytestmark = pytest.mark.django_db
 
@@ -62,6 +63,18 @@ def test_a_declaration_that_fails_leaves_nothing(world):
         world.declare()
     assert not Emergency.objects.exists()
     assert not LogEntry.objects.filter(event="emergency.declared").exists()
+
+
+def test_what_the_database_refuses_is_no_form_that_was_sent_twice(world):
+    world.declare(form_token=uuid4())
+    with pytest.raises(IntegrityError):
+        world.declare(name="地震", hours=73, form_token=uuid4())
+
+
+def test_extending_one_emergency_leaves_the_grants_of_another(world):
+    first, second = world.declare(), world.declare(MATSUYAMA, name="地震")
+    lifecycle.extend(world.supervisor, first, first.expires_at + timedelta(hours=2), "続いている")
+    assert set(second.grants.values_list("ends_at", flat=True)) == {second.expires_at}
 
 
 def test_who_is_not_on_the_roster_any_more_is_not_granted(world):

@@ -211,6 +211,16 @@ class TestARequestOpensWhatItSays:
         answering.answer(world.supervisor02, asked.pk, agree=True)
         assert [one.roster_entry.person for one in Grant.objects.live(hence(7))] == [world.contractor]
 
+    def test_an_extension_says_why_and_who_agreed(self, world):
+        extension(world)()
+        (asked,) = Request.objects.waiting()
+        assert asked.because
+        answering.answer(world.supervisor02, asked.pk, agree=True)
+        extended = LogEntry.objects.get(event="emergency.extended")
+        assert extended.actor == asked.asked_by
+        assert extended.additional_data["because"] == asked.because
+        assert extended.additional_data["second"] == str(world.supervisor02)
+
     def test_an_extension_shortens_nothing_that_was_extended_further_meanwhile(self, world):
         extension(world)()
         (asked,) = Request.objects.waiting()
