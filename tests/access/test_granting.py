@@ -1,0 +1,119 @@
+"""Who is granted and who is passed over: of this contract, in this emergency, and how many of each it says."""
+
+import pytest
+
+from access import answering, granting, lifecycle, policy, revoking
+from access.errors import AlreadyDone
+from access.granting import Given
+from access.models import DelegationContract, Grant, Request, RosterEntry
+from tests.access.test_policy import refusal
+from tests.world import MATSUYAMA
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def both(world) -> list[DelegationContract]:
+    """Two contracts in force with the same delegate: contractor02 stands on the roster of the second as well."""
+    other = DelegationContract.objects.get(pk=world.contract.pk)
+    rights = list(other.contractgrouppermission_set.all())
+    other.pk, other.title = None, "別の契約"
+    other.save(force_insert=True)
+    for right in rights:
+        right.pk, right.content_object = None, other
+        right.save(force_insert=True)
+    entry = world.entry("contractor02")
+    RosterEntry.objects.create(
+        contract=other, person=entry.person, trained_on=entry.trained_on, added_by=world.supervisor
+    )
+    return [world.contract, other]
+
+
+def untrain(world, username: str) -> None:
+    RosterEntry.objects.filter(person__username=username).update(trained_on=None)
+
+
+def granted_in(emergency) -> list[tuple[str, str]]:
+    """Usernames, and the titles of the contracts under which they are granted."""
+    grants = Grant.objects.live().filter(emergency=emergency).order_by("roster_entry__person__username", "pk")
+    return list(grants.values_list("roster_entry__person__username", "roster_entry__contract__title"))
+
+
+def test_a_contracts_own_roster_is_granted(world, both):
+    emergency = world.declare(contracts=())
+    assert granting.give(world.supervisor, emergency, both[1]) == Given(1)
+    assert granted_in(emergency) == [("contractor02", "別の契約")]
+
+
+def test_two_contracts_are_granted_in_one_declaration(world, both):
+    emergency = world.declare(contracts=both[::-1])
+    assert set(granted_in(emergency)) == {
+        ("contractor", world.contract.title),
+        ("contractor02", world.contract.title),
+        ("contractor02", "別の契約"),
+    }
+
+
+def test_it_says_how_many_were_passed_over_and_why(world):
+    emergency = world.declare()
+    untrain(world, "contractor02")
+    revoking.revoke(world.supervisor, emergency.grants.all(), "交代")
+    assert granting.give(world.supervisor, emergency, world.contract) == Given(0, not_ready=1, left_out=1)
+    given = granting.give(world.supervisor, emergency, world.contract, also_revoked=True)
+    assert given == Given(1, not_ready=1)
+    assert granted_in(emergency) == [("contractor", world.contract.title)]
+
+
+def test_so_does_a_request_that_waits_for_a_second_supervisor(world):
+    emergency = world.declare()
+    untrain(world, "contractor02")
+    revoking.revoke(world.supervisor, emergency.grants.all(), "交代")
+    DelegationContract.objects.update(dual_control=True)
+    given = granting.give(world.supervisor, emergency, world.contract)
+    assert given == Given(waiting=0, not_ready=1, left_out=1)
+    given = granting.give(world.supervisor, emergency, world.contract, also_revoked=True)
+    assert given == Given(waiting=1, not_ready=1)
+
+
+def test_who_was_revoked_lately_is_shown_for_their_own_rosters(world, both):
+    emergency = world.declare()
+    only = Grant.objects.filter(roster_entry=world.entry())
+    revoking.revoke(world.supervisor, only, "交代")
+    assert [one.emergency for one in granting.revoked_lately_of(both[:1])] == [emergency]
+    assert granting.revoked_lately_of(both[1:]) == []
+
+
+def test_an_emergency_that_is_over_gives_nothing_though_another_is_open(world):
+    over = world.ask_under_dual_control()
+    (asked,) = Request.objects.waiting()
+    world.declare(MATSUYAMA, contracts=(), name="地震")
+    lifecycle.end(over, world.supervisor)
+    with pytest.raises(AlreadyDone):
+        granting.give(world.supervisor, over, world.contract)
+    with pytest.raises(AlreadyDone):
+        granting.agreed(asked, world.supervisor02)
+    assert not Grant.objects.exists()
+
+
+@pytest.mark.parametrize("dual", [True, False])
+def test_who_is_agreed_to_may_look_up_at_once(world, dual):
+    emergency = world.declare(contracts=())
+    granting.ask_for_help(world.contractor, emergency, "応援")
+    DelegationContract.objects.update(dual_control=dual)
+    for who in (world.supervisor, world.supervisor02)[: 1 + dual]:
+        answering.answer(who, Request.objects.waiting().get().pk, agree=True)
+    policy.check_called_for(world.contractor)
+
+
+def test_the_rule_that_carries_a_request_out_asks_for_the_rights_once_more(world):
+    world.ask_under_dual_control()
+    (asked,) = Request.objects.waiting()
+    assert refusal(granting.agreed, asked, world.people["supervisor-ehime"]) == "area_not_yours"
+    world.nobody_reviews()
+    assert refusal(granting.agreed, asked, world.supervisor02) == "nobody_reviews"
+
+
+def test_a_contractor_alone_asks_for_help(world):
+    emergency = world.declare(contracts=())
+    for person in (world.operator, world.supervisor, world.auditor):
+        assert refusal(granting.ask_for_help, person, emergency, "応援") == "role"
