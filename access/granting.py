@@ -312,9 +312,7 @@ def _wait(
     until: datetime | None,
 ) -> tuple[int, tuple[str, ...]]:
     """Asks a second supervisor to agree; returns for how many people, and who asked for others before."""
-    before = Request.objects.waiting(now).filter(
-        kind=Request.Kind.GRANT, emergency=emergency, contract=contract
-    )
+    before = Request.objects.waiting(now).filter(kind=Request.Kind.GRANT, emergency=emergency)
     waiting = {entry: one for one in before.select_related("asked_by") for entry in one.detail["entries"]}
     wanted = sorted(ready.values_list("pk", flat=True))
     entries = [entry for entry in wanted if entry not in waiting]
@@ -346,18 +344,17 @@ def ask_for_help(by: Person, emergency: Emergency, because: str) -> Request:
     Raises Denied, Unfit without a sentence, AlreadyDone where a request waits or a grant runs.
     """
     policy.check_may(by, "access.ask_for_grant")
-    now = clock.database_now()
-    if emergency not in emergencies_to_ask_for(by, now):
-        raise Denied("no_grant", emergency_id=emergency.pk)
     because = because.strip()
     if not because:
         raise Unfit(_("Say in one sentence why you are needed."), "because")
-    entry = RosterEntry.objects.ready(now).filter(person=by, contract__in=_in_force(now)).first()
+    entry = _ready_entries(by, clock.database_now()).first()
     if entry is None:
-        raise Denied("not_on_roster", emergency_id=emergency.pk)
+        raise Denied("no_grant", emergency_id=emergency.pk)
     emergency, contract = lock(emergency, entry.contract)
-    check_is_open(emergency, now)
-    if not _in_force(now).filter(pk=contract.pk).exists():
+    now = clock.database_now()
+    if emergency not in emergencies_to_ask_for(by, now):
+        raise Denied("no_grant", emergency_id=emergency.pk)
+    if not _ready_entries(by, now).filter(pk=entry.pk).exists():  # suspended between the two
         raise Denied("contract_not_in_force", emergency_id=emergency.pk, contract_id=contract.pk)
     return requests.ask(
         by,
@@ -374,12 +371,12 @@ def ask_for_help(by: Person, emergency: Emergency, because: str) -> Request:
 def emergencies_to_ask_for(person: Person, at: datetime | None = None):
     """Open emergencies in which somebody ready on a roster holds no running grant, and so may ask."""
     at = at or clock.database_now()
-    on_a_roster = RosterEntry.objects.ready(at).filter(person=person, contract__in=_in_force(at))
-    if not on_a_roster.exists():
+    if not _ready_entries(person, at).exists():
         return Emergency.objects.none()
     running = Grant.objects.running(at).filter(roster_entry__person=person)
     return Emergency.objects.open(at).exclude(pk__in=running.values("emergency"))
 
 
-def _in_force(at: datetime):
-    return DelegationContract.objects.in_force(at)
+def _ready_entries(person: Person, at: datetime):
+    in_force = DelegationContract.objects.in_force(at)
+    return RosterEntry.objects.ready(at).filter(person=person, contract__in=in_force)

@@ -1,9 +1,11 @@
 """Who is granted and who is passed over: of this contract, in this emergency, and how many of each it says."""
 
+from datetime import timedelta
+
 import pytest
 
-from access import answering, granting, lifecycle, policy, revoking
-from access.errors import AlreadyDone
+from access import answering, granting, lifecycle, policy, revoking, suspension
+from access.errors import AlreadyDone, Denied
 from access.granting import Given
 from access.models import DelegationContract, Grant, Request, RosterEntry
 from tests.access.test_policy import refusal
@@ -117,3 +119,40 @@ def test_a_contractor_alone_asks_for_help(world):
     emergency = world.declare(contracts=())
     for person in (world.operator, world.supervisor, world.auditor):
         assert refusal(granting.ask_for_help, person, emergency, "応援") == "role"
+
+
+def test_what_a_call_for_help_is_refused_for(world):
+    emergency = world.declare()
+    for change in ({"removed_at": None}, {"trained_on": None}):
+        RosterEntry.objects.filter(pk=world.entry().pk).update(**change)
+        with pytest.raises(Denied) as denied:
+            granting.ask_for_help(world.contractor, emergency, "応援")
+        assert (denied.value.reason, denied.value.facts) == ("no_grant", {"emergency_id": emergency.pk})
+
+
+def test_a_contractor_asks_for_help_under_a_contract_in_force(world, both):
+    world.declare(MATSUYAMA, contracts=(), name="地震")
+    emergency = world.declare(contracts=())
+    suspension.suspend(world.supervisor, world.contract, "点検")
+    asked = granting.ask_for_help(world.contractor02, emergency, "応援")
+    assert (asked.contract, asked.emergency) == (both[1], emergency)
+    assert refusal(granting.ask_for_help, world.contractor, emergency, "応援") == "no_grant"
+
+
+def test_a_request_gives_nothing_to_a_roster_of_another_contract(world, both):
+    world.ask_under_dual_control()
+    (asked,) = Request.objects.waiting()
+    other = RosterEntry.objects.get(contract=both[1])
+    asked.detail["entries"].append(other.pk)
+    assert granting.agreed(asked, world.supervisor02) == {"granted": 2, "not_granted": 1}
+    assert not other.grants.exists()
+
+
+def test_an_extension_shortens_no_grant(world):
+    emergency = world.declare(hours=9)
+    short, long = (world.grant(username) for username in ("contractor", "contractor02"))
+    until = emergency.expires_at - timedelta(hours=1)
+    Grant.objects.filter(pk=short.pk).update(ends_at=until - timedelta(hours=1))
+    assert granting.extend(world.supervisor, emergency.grants.all(), until) == 1
+    assert {world.grant(name).ends_at for name in ("contractor",)} == {until}
+    assert world.grant("contractor02").ends_at == long.ends_at
