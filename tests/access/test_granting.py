@@ -128,6 +128,7 @@ def test_what_a_call_for_help_is_refused_for(world):
         with pytest.raises(Denied) as denied:
             granting.ask_for_help(world.contractor, emergency, "応援")
         assert (denied.value.reason, denied.value.facts) == ("no_grant", {"emergency_id": emergency.pk})
+        assert not granting.emergencies_to_ask_for(world.contractor).exists()
 
 
 def test_a_contractor_asks_for_help_under_a_contract_in_force(world, both):
@@ -137,6 +138,7 @@ def test_a_contractor_asks_for_help_under_a_contract_in_force(world, both):
     asked = granting.ask_for_help(world.contractor02, emergency, "応援")
     assert (asked.contract, asked.emergency) == (both[1], emergency)
     assert refusal(granting.ask_for_help, world.contractor, emergency, "応援") == "no_grant"
+    assert not granting.emergencies_to_ask_for(world.contractor).exists()
 
 
 def test_a_request_gives_nothing_to_a_roster_of_another_contract(world, both):
