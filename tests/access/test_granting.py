@@ -3,11 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from access import answering, granting, lifecycle, policy, revoking, suspension
 from access.errors import AlreadyDone, Denied
 from access.granting import Given
-from access.models import DelegationContract, Grant, Request, RosterEntry
+from access.models import AreaUserPermission, DelegationContract, Grant, Request, RosterEntry
+from access.reconcile import Reconciled, reconcile
 from tests.access.test_policy import refusal
 from tests.world import MATSUYAMA
 
@@ -158,3 +161,24 @@ def test_an_extension_shortens_no_grant(world):
     assert granting.extend(world.supervisor, emergency.grants.all(), until) == 1
     assert {world.grant(name).ends_at for name in ("contractor",)} == {until}
     assert world.grant("contractor02").ends_at == long.ends_at
+
+
+def test_what_was_given_under_several_contracts_adds_up():
+    one, other = Given(1, 2, 3, 4, ("a",)), Given(10, 20, 30, 40, ("b",))
+    assert one + other == Given(11, 22, 33, 44, ("a", "b"))
+
+
+def test_who_was_revoked_lately_is_left_out_unless_it_is_said(world):
+    emergency = world.declare()
+    revoking.revoke(world.supervisor, emergency.grants.all(), "交代")
+    assert not AreaUserPermission.objects.exists(), "revoked at once"
+    given = granting.give_to_rosters(world.supervisor, emergency, [world.contract])
+    assert given == Given(left_out=2)
+
+
+def test_where_nothing_changed_nothing_is_reconciled(world):
+    world.declare()
+    reconcile()
+    with CaptureQueriesContext(connection) as asked:
+        assert reconcile() == Reconciled(0, 0)
+    assert not [query for query in asked if "access_areauserpermission" in query["sql"]]
