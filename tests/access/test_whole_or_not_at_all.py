@@ -57,7 +57,7 @@ def test_no_act_is_done_by_halves(committed_database):
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE audit_logentry RENAME TO audit_elsewhere")
     for name, act in acts.items():
-        with pytest.raises(ProgrammingError):
+        with pytest.raises(ProgrammingError, match="audit_logentry"):
             act()
         assert rows() == before, name
     with connection.cursor() as cursor:
