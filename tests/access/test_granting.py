@@ -9,7 +9,14 @@ from django.test.utils import CaptureQueriesContext
 from access import answering, granting, lifecycle, policy, revoking, suspension
 from access.errors import AlreadyDone, Denied
 from access.granting import Given
-from access.models import AreaUserPermission, DelegationContract, Grant, Request, RosterEntry
+from access.models import (
+    AreaUserPermission,
+    DelegationContract,
+    Grant,
+    Request,
+    RosterEntry,
+    Unreconciled,
+)
 from access.reconcile import Reconciled, reconcile
 from tests.access.test_policy import refusal
 from tests.world import MATSUYAMA
@@ -182,3 +189,16 @@ def test_where_nothing_changed_nothing_is_reconciled(world):
     with CaptureQueriesContext(connection) as asked:
         assert reconcile() == Reconciled(0, 0)
     assert not [query for query in asked if "access_areauserpermission" in query["sql"]]
+
+
+def test_what_is_marked_while_it_is_reconciled_stays_marked(world):
+    def mark_meanwhile(execute, sql, params, many, context):
+        if sql.startswith("DELETE FROM access_areauserpermission"):
+            Unreconciled.objects.create()
+        return execute(sql, params, many, context)
+
+    world.declare()
+    Unreconciled.objects.create()
+    with connection.execute_wrapper(mark_meanwhile):
+        reconcile()
+    assert Unreconciled.objects.count() == 1
