@@ -74,7 +74,7 @@ def _next_closing(at: datetime) -> datetime:
 
 
 def _make_equal() -> Reconciled:
-    consult = Permission.objects.get(content_type__app_label="customers", codename="consult_servicearea")
+    consult = Permission.objects.get(codename="consult_servicearea")
     with connection.cursor() as cursor:
         # The grants of this moment are in no statistics yet: where PostgreSQL takes them for a few, as after
         # a declaration that failed, a nested loop compares each with each for as long as a statement may last

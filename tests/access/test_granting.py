@@ -202,3 +202,10 @@ def test_what_is_marked_while_it_is_reconciled_stays_marked(world):
     with connection.execute_wrapper(mark_meanwhile):
         reconcile()
     assert Unreconciled.objects.count() == 1
+
+
+def test_an_emergency_without_an_area_gives_no_permission(world):
+    emergency = world.declare()
+    emergency.areas.clear()
+    reconcile()
+    assert not AreaUserPermission.objects.exists()

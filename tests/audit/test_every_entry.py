@@ -107,6 +107,9 @@ def test_every_entry_names_what_it_is_about_and_opens(world, client_of):
     auditor, found = client_of(world.auditor), defaultdict(set)
     for entry in LogEntry.objects.exclude(event=""):
         found[entry.event].add(named_by(entry))
+        assert bool(entry.actor_id) == bool(entry.actor_name) == bool(entry.actor_role), entry.event
+        if entry.kind == "disclosure":
+            assert entry.object_repr == entry.supply_point_number
         assert "–" not in str(reading.readable(entry).sentence), "every word of the sentence is there"
     assert dict(found) == SAYS
     for pk in LogEntry.objects.values_list("pk", flat=True):
