@@ -5,7 +5,7 @@ rows is in `customers.searching`. The history entry commits with the reading or 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -38,9 +38,8 @@ class Found:
 
     customers: list[CustomerView]
     limit: int
-    more: bool = field(default=False)
-    too_many: bool = field(default=False)
-    too_slow: bool = field(default=False)
+    too_many: bool = False
+    too_slow: bool = False
     after: int | None = None
 
 
@@ -150,13 +149,13 @@ def _find(
     if narrow and more:
         # Whose call it is cannot be told yet, so nobody is shown
         recording.looked_up("lookup.too_many", given, basis)
-        return Found([], limit, more=True, too_many=True)
+        return Found([], limit, too_many=True)
     found = [shown.view(basis, row, LISTED) for row in rows]
     if found:
         _disclose("customer.listed", basis, found)
     else:
         recording.looked_up("customer.nothing_found", given, basis)
-    return Found([view for view, _scope in found], limit, more=more, after=rows[-1]["pk"] if more else None)
+    return Found([view for view, _scope in found], limit, after=rows[-1]["pk"] if more else None)
 
 
 def places_of(basis: Basis) -> list[Place]:

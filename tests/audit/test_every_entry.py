@@ -95,6 +95,13 @@ SAYS = {
 # fmt: on
 
 
+#: Kinds of entries by their event, or by what it begins with; all others are decisions.
+KINDS = {
+    "customer.listed": "disclosure", "customer.opened": "disclosure", "customer.exported": "disclosure",
+    "customer.nothing_found": "lookup", "lookup": "lookup", "denied": "denial", "session": "session",
+}  # fmt: skip
+
+
 def named_by(entry: LogEntry) -> tuple[str, str]:
     """The columns and the words of an entry."""
     columns = [name for name, column in COLUMNS.items() if getattr(entry, column)]
@@ -108,6 +115,7 @@ def test_every_entry_names_what_it_is_about_and_opens(world, client_of):
     for entry in LogEntry.objects.exclude(event=""):
         found[entry.event].add(named_by(entry))
         assert bool(entry.actor_id) == bool(entry.actor_name) == bool(entry.actor_role), entry.event
+        assert entry.kind == KINDS.get(entry.event, KINDS.get(entry.event.partition(".")[0], "decision"))
         if entry.kind == "disclosure":
             assert entry.object_repr == entry.supply_point_number
         assert "–" not in str(reading.readable(entry).sentence), "every word of the sentence is there"

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.db.models import Sum
 from django.test import Client
 from django.urls import reverse
@@ -134,3 +135,9 @@ def test_an_auditor_reads_no_refusal_of_people_of_contracts_that_they_do_not_rev
     assert refused() == {"operator"}
     entry = LogEntry.objects.denials().get(actor=world.contractor)
     assert auditor.get(f"/history/{entry.pk}/").status_code == 403
+
+
+def test_a_refusal_is_no_part_of_what_it_interrupts(world):
+    """Within another transaction it would be taken back with it."""
+    with transaction.atomic(), pytest.raises(RuntimeError):
+        recording.denial(world.contractor, "role", path="/")
