@@ -22,7 +22,7 @@ from customers import addresses, shown
 from customers.disclosure import Audience
 from customers.models import Customer, MonthlyUsage
 from customers.searching import TooSlow, in_time, search
-from customers.shown import LISTED, CustomerView
+from customers.shown import CustomerView
 from customers.terms import Place, Plan, Terms
 
 #: What is said to who asked for too little.
@@ -150,7 +150,8 @@ def _find(
         # Whose call it is cannot be told yet, so nobody is shown
         recording.looked_up("lookup.too_many", given, basis)
         return Found([], limit, too_many=True)
-    found = [shown.view(basis, row, LISTED) for row in rows]
+    wanted = shown.listed(basis)
+    found = [shown.view(basis, row, wanted) for row in rows]
     if found:
         _disclose("customer.listed", basis, found)
     else:

@@ -14,7 +14,6 @@ from psycopg.errors import QueryCanceled
 
 from access.policy import Basis
 from customers import shown
-from customers.shown import LISTED
 from customers.terms import Plan, Step
 
 #: Seconds that one statement of a lookup may take: a caller is waiting.
@@ -53,7 +52,7 @@ def search(
                 if behind is None:  # the piece before ended in a later step, or another way
                     continue
                 rest, after, found_before = rest & behind, None, True
-            matches = shown.rows(basis, LISTED, rest, needs=asks_of)
+            matches = shown.rows(basis, shown.listed(basis), rest, needs=asks_of)
             rows += matches.order_by(*order)[: count - len(rows)]
     return rows
 
@@ -62,7 +61,7 @@ def _behind(
     basis: Basis, asks_of: frozenset[str], condition: Q, order: tuple[str, ...], after: int
 ) -> Q | None:
     """Rows that stand behind the customer `after` in the order; None if the condition is not the customer's."""
-    its_own = shown.rows(basis, LISTED, condition & Q(pk=after), needs=asks_of)
+    its_own = shown.rows(basis, frozenset(), condition & Q(pk=after), needs=asks_of)
     last = its_own.values_list(*order).first()
     return _after(order, last) if last else None
 

@@ -33,6 +33,14 @@ class CustomerView:
     usage: tuple[tuple[date, int], ...] = ()
 
 
+def listed(basis: Basis) -> frozenset[str]:
+    """The fields of a result list: where a contract delegates none of the usual ones, those that it does.
+
+    Else such a list would show that there is the customer, and no entry of the history could say so.
+    """
+    return LISTED.union(*(scope.fields for scope in basis.scopes if scope.fields.isdisjoint(LISTED)))
+
+
 def rows(basis: Basis, wanted: frozenset[str], condition: Q, needs: Collection[str] = ()) -> QuerySet:
     """One query: rows of the scopes that fit, with the columns of the wanted and allowed fields alone.
 

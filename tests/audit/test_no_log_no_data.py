@@ -19,7 +19,8 @@ from access import inquiries
 from access.models import Inquiry
 from audit.models import LogEntry
 from config.processes import server_identity
-from customers import exporting, keys
+from customers import exporting, keys, reading
+from customers.terms import Terms
 from tests import world as worlds
 from tests.journeys.conftest import wait_for
 from tests.world import HANAKO, HANAKO_VALUES
@@ -202,3 +203,20 @@ def test_a_file_breaks_off_where_its_entries_cannot_be_written(world, other):
         take()
     assert not holds_a_secret(left)
     assert not LogEntry.objects.filter(event="customer.exported").exists()
+
+
+def test_a_customer_is_read_within_the_transaction_that_writes_the_entry(committed_database):
+    world, statements = worlds.build(), []
+
+    def watched(execute, sql, params, many, context):
+        if "customers_customer" in sql or "audit_logentry" in sql or "pg_advisory_xact_lock" in sql:
+            statements.append((connection.in_atomic_block, sql))
+        return execute(sql, params, many, context)
+
+    hanako = world.customers[HANAKO].pk
+    with connection.execute_wrapper(watched):
+        reading.look_up(world.operator, Terms(phone="087-821-0001"))
+        reading.open_customer(world.operator, hanako)
+        reading.who_has_seen(world.operator, hanako)
+    assert len(statements) >= 9
+    assert [sql for is_within, sql in statements if not is_within] == []

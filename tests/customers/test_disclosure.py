@@ -11,7 +11,7 @@ from access import inquiries
 from access.errors import Denied
 from access.models import Inquiry
 from audit.models import LogEntry
-from customers import keys, reading
+from customers import keys, reading, shown
 from customers.disclosure import DELEGABLE_ITEMS, FIELD_LABELS, TABLE, Audience, Shown, fields_for
 from customers.models import Customer
 from tests.world import HANAKO, HANAKO_VALUES, JIRO, OTHER_RETAILER, TARO, USAGE_KWH
@@ -126,7 +126,7 @@ def test_every_cell_in_the_result_list_and_in_the_history(audience, name, own):
     page = client.post(url, {"address": "番町1丁目8-15"}).content.decode()
     results = re.search(r'id="results".*?</section>', page, re.S)[0]
     entry = LogEntry.objects.disclosures().newest_first()[0]
-    expected = {field for field in SEEN if field in reading.LISTED and allowed(name, own, field)}
+    expected = {field for field in SEEN if field in shown.LISTED and allowed(name, own, field)}
     assert {field for field, value in SEEN.items() if value in results} == expected
     assert set(entry.fields) == expected
     assert not [field for field, value in SEEN.items() if value in page.replace(results, "")]
@@ -197,7 +197,7 @@ def test_a_list_of_own_and_others_customers_shows_each_by_its_own_right(world, c
     page = client.post(reverse("portal:lookup"), {"address": "番町1丁目8-15"})
     rows = {row["values"]["supply_point_number"]: row["values"] for row in page.context["results"]}
     assert rows.keys() == {HANAKO, JIRO}
-    assert rows[HANAKO].keys() == reading.LISTED
+    assert rows[HANAKO].keys() == shown.LISTED
     assert rows[JIRO].keys() == {"supply_point_number", "address"}
     assert SEEN["name"] in page.content.decode()
     assert "丸亀 次郎" not in page.content.decode()

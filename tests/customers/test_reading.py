@@ -1,17 +1,20 @@
 """Clauses of the reading path that a second rule stands behind, or that only the entry tells of."""
 
+from dataclasses import replace
+
 import pytest
 from django.db import connection
+from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 
-from access import inquiries
+from access import inquiries, policy
 from access.errors import Denied
 from access.models import DelegationContract, Grant, Inquiry
 from audit.models import LogEntry
-from customers import reading, stored
+from customers import reading, shown, stored
 from customers.models import Customer, MonthlyUsage
 from customers.terms import Terms
-from tests.world import HANAKO, JIRO, TAKAMATSU
+from tests.world import HANAKO, JIRO, MARUGAME, TAKAMATSU
 
 pytestmark = pytest.mark.django_db
 
@@ -93,3 +96,31 @@ def test_more_than_a_piece_goes_on_after_its_last(world, monkeypatch):
     assert {one.pk for one in (*first.customers, *rest.customers)} == {
         world.customers[number].pk for number in (HANAKO, JIRO)
     }
+
+
+def test_while_an_operator_types_too_several_are_nobody(world):
+    hanako = Customer.objects.get(supply_point_number=HANAKO)
+    Customer.objects.filter(supply_point_number=JIRO).update(phone_key=hanako.phone_key)
+    asked = reading.Asked(Terms(phone="087-821-0001"), typing=True)
+    found = reading.look_up_by(world.operator, None, lambda *_: asked)
+    assert (found.customers, found.too_many) == ([], True)
+
+
+@pytest.mark.parametrize("items", [["phone"], ["phone", "voltage"]])
+def test_under_a_contract_for_nothing_that_a_list_shows_the_list_shows_what_there_is(world, call, items):
+    DelegationContract.objects.update(delegated_items=items)
+    found = reading.look_up(world.contractor, Terms(phone="087-821-0001"), call)
+    assert [one.values.keys() for one in found.customers] == [set(items)]
+    assert LogEntry.objects.get(event="customer.listed").fields == items
+
+
+def test_what_no_scope_shows_whole_finds_nobody(world):
+    """Of two contracts one delegates the name, the other the phone: together they say of nobody that both fit."""
+    basis = policy.basis_for_lookup(world.operator)
+    name, phone = (
+        policy.Scope(frozenset({item}), frozenset({world.areas[code].pk}))
+        for item, code in (("name", TAKAMATSU), ("phone", MARUGAME))
+    )
+    basis = replace(basis, scopes=(name, phone))
+    assert shown.rows(basis, shown.LISTED, Q(pk__gt=0), ["name"]).exists()
+    assert not shown.rows(basis, shown.LISTED, Q(pk__gt=0), ["name", "phone"]).exists()
