@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from stat import S_IMODE
 from zoneinfo import ZoneInfo
 
@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 from django.conf import settings as django_settings
 from django.core import mail
 from django.db import OperationalError, connection, transaction
+from django.utils import timezone
 
 from audit import canonical, months, publishing, recording, sealing, signing, verifying
 from audit.models import Head, LogEntry, Seal, SealedEntry, Unsealed
@@ -88,6 +89,25 @@ def test_a_long_run_is_several_seals(world, monkeypatch):
     in_order = SealedEntry.objects.order_by("position").values_list("entry_id", flat=True)
     assert list(in_order) == sorted(in_order), "the lowest numbers first"
     each_is_in_exactly_one_seal()
+
+
+@pytest.mark.parametrize(("minutes", "is_sealed"), [(1, True), (60, False), (-60, True)])
+def test_a_clock_that_is_a_little_ahead_keeps_no_entry_waiting(world, minutes, is_sealed):
+    write()
+    sealing.seal_what_waits()
+    at = timezone.now() + timedelta(minutes=minutes)
+    months.add(at, at)
+    entry = recording.decision("demo.loaded", detail={"customers": 1}, timestamp=at)
+    sealing.seal_what_waits()
+    assert SealedEntry.objects.filter(entry_id=entry.pk).exists() == is_sealed
+    assert Unsealed.objects.filter(entry_id=entry.pk).exists() != is_sealed
+
+
+def test_a_head_is_compact_json_with_its_keys_in_order(world):
+    write()
+    sealing.seal_what_waits()
+    head = Seal.objects.first().head
+    assert head == json.dumps(json.loads(head), sort_keys=True, separators=(",", ":"))
 
 
 def test_an_entry_that_commits_late_is_in_the_next_seal(committed_database):

@@ -124,3 +124,24 @@ def test_what_no_scope_shows_whole_finds_nobody(world):
     basis = replace(basis, scopes=(name, phone))
     assert shown.rows(basis, shown.LISTED, Q(pk__gt=0), ["name"]).exists()
     assert not shown.rows(basis, shown.LISTED, Q(pk__gt=0), ["name", "phone"]).exists()
+
+
+def test_a_list_says_whose_customer_is_the_retailers_own(world):
+    hanako = Customer.objects.get(supply_point_number=HANAKO)
+    others = Customer.objects.exclude(retailer=hanako.retailer).filter(supply_point_number=JIRO)
+    assert (hanako.retailer, others.update(town_key=hanako.town_key)) == (world.retailer.organization, 1)
+    found = reading.look_up(world.retailer, Terms(address="番町1丁目8-15")).customers
+    assert {one.pk: one.own for one in found} == {
+        world.customers[HANAKO].pk: True,
+        world.customers[JIRO].pk: False,
+    }
+    assert [one.own for one in reading.look_up(world.operator, Terms(phone="087-821-0001")).customers] == [
+        True
+    ]
+
+
+def test_a_list_loads_no_more_than_it_shows(world):
+    basis = policy.basis_for_lookup(world.operator)
+    columns = str(shown.rows(basis, shown.listed(basis), Q(pk=1)).query).partition(" FROM ")[0]
+    assert [name for name in shown.listed(basis) if f"shown_{name}" not in columns] == []
+    assert [name for name in basis.fields - shown.listed(basis) if f"shown_{name}" in columns] == []
