@@ -459,7 +459,24 @@ def test_the_program_needs_neither_django_nor_a_database(file_of, key, tmp_path)
 
     good = run(file_of, "--heads", "heads.jsonl", "--show")
     assert (good.returncode, good.stderr) == (0, "")
-    assert '{"id": 5}' in good.stdout
+    head = json.loads(file_of["head"])
+    said = [
+        f"Head {head['number']} of history {head['log']}: {head['size']} entries, sealed at",
+        f"  {head['made_at']} (says its signer), signed with key {head['key']}.",
+        f"  Root {head['root']}",
+        f"Entries proven to be in it: {len(file_of['entries'])}",
+        f"Older heads proven to be its unchanged beginning: {json.loads(heads[1]['head'])['number']}",
+    ]
+    shown = [entry["entry"] for entry in file_of["entries"]]
+    assert good.stdout.splitlines()[: len(said)] == said
+    assert [json.loads(one) for one in good.stdout.splitlines()[len(said) :]] == list(map(json.loads, shown))
+    alone = run(file_of).stdout.splitlines()
+    assert alone[: len(said)] == said
+    assert len(alone) == len(said) + 1
+    assert alone[-1].startswith("Not compared with published heads")
+    (tmp_path / "file.json").unlink()
+    nothing = check()
+    assert (nothing.returncode, "file.json cannot be read" in nothing.stderr) == (1, True)
     other = file_of | head_of(8, key, root=json.loads(file_of["head"])["root"], made_at="2027")
     assert run(other).returncode == 0
     strange = run(
