@@ -477,6 +477,13 @@ def test_the_program_needs_neither_django_nor_a_database(file_of, key, tmp_path)
     (tmp_path / "file.json").unlink()
     nothing = check()
     assert (nothing.returncode, "file.json cannot be read" in nothing.stderr) == (1, True)
+    keyless = subprocess.run(
+        [sys.executable, "-I", "proof.py", "file.json"], cwd=tmp_path, capture_output=True
+    )
+    assert (keyless.returncode, b"--key" in keyless.stderr) == (2, True), "nothing is trusted unasked"
+    with (tmp_path / "heads.jsonl").open("ab") as published:
+        published.write(b"\xff\xfe no text\n")
+    assert run(file_of, "--heads", "heads.jsonl").returncode == 0
     other = file_of | head_of(8, key, root=json.loads(file_of["head"])["root"], made_at="2027")
     assert run(other).returncode == 0
     strange = run(
