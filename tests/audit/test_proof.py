@@ -407,7 +407,9 @@ def test_a_forged_file_is_not_proven(file_of, key, change):
 
 @pytest.mark.parametrize(
     "garbage",
-    [None, [], "x", 1, {}, {"format": proof.FORMAT}, {"format": proof.FORMAT, "head": 1, "signature": 2}],
+    [None, [], "x", 1, {}, {"format": proof.FORMAT}]
+    + [{"format": proof.FORMAT, "head": head, "signature": 2} for head in (1, "{}")]
+    + [{"format": proof.FORMAT, "head": 1, "signature": "eA=="}],
 )
 def test_garbage_is_not_proven(garbage, key):
     with pytest.raises(NotProven):
