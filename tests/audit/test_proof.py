@@ -317,6 +317,12 @@ def older_head_is_the_newer_one(file, key):
     older |= head_of(6, key, root=json.loads(older["head"])["root"], number=9)
 
 
+def older_head_of_the_same_number(file, key):
+    older = file["consistency"][0]
+    number = json.loads(file["head"])["number"]
+    older |= head_of(6, key, root=json.loads(older["head"])["root"], number=number)
+
+
 def signature_spelt_otherwise(file, key):
     file["signature"] = f"!{file['signature']}"
 
@@ -393,7 +399,7 @@ def another_format(file, key):
         signed_for_another_purpose, head_of_another_history, only_the_older_head_is_of_another_history,
         root_changed, entry_changed, entry_spelt_otherwise, position_moved, position_far_out,
         number_is_true_and_signed, number_is_a_fraction_and_signed, start_after_the_end_and_signed,
-        older_head_is_the_newer_one, signature_spelt_otherwise, signature_with_stray_bits,
+        older_head_is_the_newer_one, older_head_of_the_same_number, signature_spelt_otherwise, signature_with_stray_bits,
         signature_with_a_line_break, entry_is_a_number, entry_is_no_json, path_truncated, path_swapped, path_too_long, path_of_half_digests,
         size_doubled_and_signed, older_root_changed_and_signed, an_entry_twice, another_format,
         an_older_head_twice, nothing_but_a_head, path_in_capitals,
@@ -414,6 +420,15 @@ def test_a_forged_file_is_not_proven(file_of, key, change):
 def test_garbage_is_not_proven(garbage, key):
     with pytest.raises(NotProven):
         proof.check(garbage, [key.public_key()])
+
+
+@pytest.mark.parametrize("content", [None, b"no key"])
+def test_what_is_no_key_is_said(tmp_path, content):
+    path = tmp_path / "key.pem"
+    if content:
+        path.write_bytes(content)
+    with pytest.raises(NotProven, match="holds no public key"):
+        proof.read_key(path)
 
 
 @pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', '{"a": NaN}', "[" * 100_000])
