@@ -35,7 +35,13 @@ SLOW = "tests/access/test_at_the_same_moment.py"
 #: What the two copies of the tree run at first, each a part, to see which test runs which line.
 PARTS = {"1": ["tests/access"], "2": ["tests/customers", "tests/audit", "tests/config"]}
 #: Tests for one change: those that are most about its module, and some of the others.
-NEAR, OTHERS = 60, 40
+NEAR, OTHERS = 30, 15
+#: And those that ask for much at once, or run a program in a process of its own: by what a module's path begins with.
+BESIDES = {
+    "access/": ["tests/audit/test_every_entry.py", "tests/access/test_clauses.py"],
+    "audit/recording": ["tests/audit/test_every_entry.py"],
+    "audit/proof": ["tests/audit/test_proof.py", "tests/audit/test_seal_pages.py"],
+}
 #: Seconds after which a change has made the tests hang, which counts as noticed.
 PATIENCE = 150
 
@@ -144,14 +150,15 @@ class Coverage:
     def tests_of(self, mutant: Mutant) -> list[str]:
         """The tests to try a change with: of the statement, or else of the smallest thing around it that any run."""
         lines = self.tests[mutant.path]
+        besides = [test for path, tests in BESIDES.items() if mutant.path.startswith(path) for test in tests]
         for first, last in _around((ROOT / mutant.path).read_text(), mutant.line):
             found = {test for line in range(first, last + 1) for test in lines.get(line, ())}
             if found:
                 here = Counter(test for tests in lines.values() for test in tests)
                 ordered = sorted(found, key=lambda test: (-here[test] / self.lines[test], test))
                 others = ordered[NEAR:]
-                return ordered[:NEAR] + others[:: max(1, -(-len(others) // OTHERS))]
-        return []
+                return ordered[:NEAR] + others[:: max(1, -(-len(others) // OTHERS))] + besides
+        return besides
 
 
 def _around(code: str, line: int) -> list[tuple[int, int]]:
