@@ -65,6 +65,25 @@ def test_a_declaration_that_fails_leaves_nothing(world):
     assert not LogEntry.objects.filter(event="emergency.declared").exists()
 
 
+def test_whoever_decides_is_named_also_where_nobody_is_signed_in(world):
+    """As in a task: the context of a request names nobody there."""
+    by, until = world.supervisor, clock.database_now() + timedelta(hours=2)
+    emergency = lifecycle.declare(
+        by,
+        kind="flood",
+        name="大雨",
+        areas=[world.areas[TAKAMATSU]],
+        expires_at=until,
+        contracts=[world.contract],
+    )
+    lifecycle.extend(by, emergency, until + timedelta(hours=2), "続いている")
+    lifecycle.change_areas(by, emergency, [world.areas[MARUGAME]])
+    lifecycle.end(emergency, by)
+    decided = LogEntry.objects.filter(kind="decision", event__regex="^(emergency|grant)[.]")
+    assert decided.count() >= 8
+    assert set(decided.values_list("actor", flat=True)) == {by.pk}
+
+
 def test_what_the_database_refuses_is_no_form_that_was_sent_twice(world):
     world.declare(form_token=uuid4())
     with pytest.raises(IntegrityError):
