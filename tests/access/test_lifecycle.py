@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, connection
 from django.urls import reverse
 
-from access import clock, inquiries, lifecycle, rosters, session_ends
+from access import clock, inquiries, lifecycle, revoking, rosters, session_ends
 from access.errors import AlreadyDone, Denied
 from access.models import AreaUserPermission, Emergency, Grant, Inquiry, Notice, Person, RosterEntry, Session
 from access.reconcile import reconcile
@@ -77,7 +77,11 @@ def test_whoever_decides_is_named_also_where_nobody_is_signed_in(world):
         contracts=[world.contract],
     )
     lifecycle.extend(by, emergency, until + timedelta(hours=2), "続いている")
-    lifecycle.change_areas(by, emergency, [world.areas[MARUGAME]])
+    lifecycle.change_areas(by, emergency, [world.areas[code] for code in (MATSUYAMA, MARUGAME, TAKAMATSU)])
+    lifecycle.change_areas(by, emergency, [world.areas[TAKAMATSU]])
+    added, removed = LogEntry.objects.filter(event="emergency.areas_changed").order_by("pk")
+    names = ["37202 丸亀市", "38201 松山市"]
+    assert (added.additional_data["added"], removed.additional_data["removed"]) == (names, names)
     lifecycle.end(emergency, by)
     decided = LogEntry.objects.filter(kind="decision", event__regex="^(emergency|grant)[.]")
     assert decided.count() >= 8
@@ -88,6 +92,21 @@ def test_what_the_database_refuses_is_no_form_that_was_sent_twice(world):
     world.declare(form_token=uuid4())
     with pytest.raises(IntegrityError):
         world.declare(name="地震", hours=73, form_token=uuid4())
+
+
+def test_a_drill_is_called_one_in_the_history(world):
+    drill, emergency = world.drill(), world.declare()
+    for event, one in (("emergency.drilled", drill), ("emergency.declared", emergency)):
+        assert LogEntry.objects.get(event=event).emergency_id == one.pk
+
+
+def test_who_was_revoked_lately_is_not_granted_by_the_next_declaration_unless_it_says_so(world):
+    revoking.revoke(world.supervisor, world.declare().grants.all(), "交代")
+    emergency = lifecycle.declare(
+        world.supervisor, kind="flood", name="大雨", areas=[world.areas[TAKAMATSU]],
+        expires_at=clock.database_now() + timedelta(hours=2), contracts=[world.contract],
+    )  # fmt: skip
+    assert not emergency.grants.exists()
 
 
 def test_extending_one_emergency_leaves_the_grants_of_another(world):

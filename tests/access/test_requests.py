@@ -106,6 +106,13 @@ def test_whoever_asked_is_told_of_a_lapse(world):
     assert told(world.supervisor) == ["lapsed"]
 
 
+def test_an_ending_takes_nothing_of_another_emergency_along(world):
+    first = world.ask_under_dual_control()
+    second = world.declare(MATSUYAMA, name="地震")
+    lifecycle.end(first, world.supervisor)
+    assert [one.emergency for one in Request.objects.waiting()] == [second]
+
+
 def test_an_ending_takes_what_waits_for_it_along(world):
     extension(world)()
     (asked,) = Request.objects.waiting()
