@@ -94,9 +94,14 @@ def lock(emergency: Emergency, contract: DelegationContract) -> tuple[Emergency,
     Whatever locks several rows takes emergencies first, then contracts, then requests, then the turnstile.
     """
     return (
-        Emergency.objects.select_for_update(no_key=True).get(pk=emergency.pk),
+        lock_emergency(emergency),
         DelegationContract.objects.select_for_update(no_key=True).get(pk=contract.pk),
     )
+
+
+def lock_emergency(emergency: Emergency) -> Emergency:
+    """The emergency as it is now, for this transaction alone to change."""
+    return Emergency.objects.select_for_update(no_key=True).get(pk=emergency.pk)
 
 
 def to_grant(standing, emergency: Emergency, now: datetime):

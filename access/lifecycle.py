@@ -243,7 +243,7 @@ def end(emergency: Emergency, by: Person) -> Emergency:
     """Ends an open emergency now, and writes off what waits for it. Raises Denied, or AlreadyDone if it is over."""
     policy.check_may_act(by, "end", areas=emergency.areas.all())
     clock.be_patient()
-    ended = _locked(emergency)
+    ended = granting.lock_emergency(emergency)
     waiting = Request.objects.filter(emergency=ended, answered_at=None)
     requests.write_off(waiting, "ended")
     now = clock.time_of_ending()
@@ -256,14 +256,9 @@ def end(emergency: Emergency, by: Person) -> Emergency:
     return ended
 
 
-def _locked(emergency: Emergency) -> Emergency:
-    """The emergency as it is now, for this transaction alone to change."""
-    return Emergency.objects.select_for_update(no_key=True).get(pk=emergency.pk)
-
-
 def _still_open(emergency: Emergency) -> Emergency:
     """The emergency as it is now, locked; AlreadyDone if it is over."""
-    fresh = _locked(emergency)
+    fresh = granting.lock_emergency(emergency)
     granting.check_is_open(fresh, clock.database_now())
     return fresh
 

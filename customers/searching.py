@@ -36,7 +36,7 @@ def search(
     found. Raises TooSlow past the deadline, a moment of `time.monotonic`.
     """
     rows: list[dict] = []
-    passed, found_before = Q(), False
+    passed, found_before, wanted = Q(), False, shown.listed(basis)
     for step, order, conditions in plan:
         if step in ONLY_IF_NOTHING_ELSE and (rows or found_before):
             continue
@@ -52,7 +52,7 @@ def search(
                 if behind is None:  # the piece before ended in a later step, or another way
                     continue
                 rest, after, found_before = rest & behind, None, True
-            matches = shown.rows(basis, shown.listed(basis), rest, needs=asks_of)
+            matches = shown.rows(basis, wanted, rest, needs=asks_of)
             rows += matches.order_by(*order)[: count - len(rows)]
     return rows
 

@@ -106,12 +106,20 @@ class LeaveOutArgument(LeaveOut):
 
 @dataclass(frozen=True)
 class Mutant:
-    """A module's path, its changed code, the first line that changed, and the change for people to read."""
+    """A module's path, its code, the first line that changes, the changed code, and the change for people to read."""
 
     path: str
     code: str
     line: int
+    changed: str
     change: str
+
+
+def mutants_in(module: str) -> list[Mutant]:
+    """Every change of a module, or of the modules of a package."""
+    here = ROOT / module
+    paths = sorted(here.rglob("*.py")) if here.is_dir() else [here]
+    return [one for path in paths for one in mutants_of(str(path.relative_to(ROOT)))]
 
 
 def mutants_of(path: str) -> Iterator[Mutant]:
@@ -128,7 +136,7 @@ def mutants_of(path: str) -> Iterator[Mutant]:
                 lines = unified_diff(
                     code.splitlines(), changed.splitlines(), path, operator.__name__, "", "", 0, ""
                 )
-                yield Mutant(path, changed, line, "\n".join(lines))
+                yield Mutant(path, code, line, changed, "\n".join(lines))
 
 
 class Coverage:
@@ -136,7 +144,7 @@ class Coverage:
 
     def __init__(self, trees: list[Path]):
         self.tests: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
-        self.lines: Counter[str] = Counter()
+        self.lines: dict[str, Counter[str]] = defaultdict(Counter)  # of a module, how many each test runs
         for tree in trees:
             data = CoverageData(str(tree / ".coverage"))
             data.read()
@@ -145,17 +153,17 @@ class Coverage:
                     # What runs while modules are imported has no test of its own.
                     tests = {context.rpartition("|")[0] for context in contexts} - {""}
                     self.tests[str(Path(file).relative_to(tree))][line] |= tests
-                    self.lines.update(tests)
+                    self.lines[str(Path(file).relative_to(tree))].update(tests)
+        self.total = sum(self.lines.values(), Counter())
 
     def tests_of(self, mutant: Mutant) -> list[str]:
         """The tests to try a change with: of the statement, or else of the smallest thing around it that any run."""
-        lines = self.tests[mutant.path]
+        lines, here = self.tests[mutant.path], self.lines[mutant.path]
         besides = [test for path, tests in BESIDES.items() if mutant.path.startswith(path) for test in tests]
-        for first, last in _around((ROOT / mutant.path).read_text(), mutant.line):
+        for first, last in _around(mutant.code, mutant.line):
             found = {test for line in range(first, last + 1) for test in lines.get(line, ())}
             if found:
-                here = Counter(test for tests in lines.values() for test in tests)
-                ordered = sorted(found, key=lambda test: (-here[test] / self.lines[test], test))
+                ordered = sorted(found, key=lambda test: (-here[test] / self.total[test], test))
                 others = ordered[NEAR:]
                 return ordered[:NEAR] + others[:: max(1, -(-len(others) // OTHERS))] + besides
         return besides
@@ -178,13 +186,13 @@ def _around(code: str, line: int) -> list[tuple[int, int]]:
 def tried(mutant: Mutant, tree: Path, tests: list[str]) -> int | None:
     """pytest's exit code with the change made in a copy of the tree; None if the tests hang."""
     file = tree / mutant.path
-    file.write_text(mutant.code)
+    file.write_text(mutant.changed)
     listed = tree / "tests.txt"
     listed.write_text("\n".join(tests))
     try:
         return _pytest(tree, "-x", f"@{listed}", patience=PATIENCE)
     finally:
-        file.write_text((ROOT / mutant.path).read_text())
+        file.write_text(mutant.code)
 
 
 def _pytest(tree: Path, *arguments: str, patience: float | None = None) -> int | None:
@@ -225,17 +233,12 @@ def copy_of_the_tree(name: str) -> Path:
 def main(wanted: list[str]) -> int:
     """Tries the modules wanted (none: all). Returns 1 if a change survived, 2 if the tests fail without one."""
     trees = [copy_of_the_tree(name) for name in PARTS]
+    # All of them from the code as it is now, like the copies: whoever goes on working meanwhile changes neither
+    mutants = {module: mutants_in(module) for module in MODULES if not wanted or module in wanted}
     packages = sorted({f"--cov={module.partition('/')[0]}" for module in MODULES})
     with ThreadPoolExecutor(len(trees)) as pool:
-        exits = list(
-            pool.map(
-                lambda tree: _pytest(
-                    tree, *packages, "--cov-context=test", "--cov-report=", *PARTS[tree.name]
-                ),
-                trees,
-            )
-        )
-        if any(exits):
+        covered = [*packages, "--cov-context=test", "--cov-report="]
+        if any(list(pool.map(lambda tree: _pytest(tree, *covered, *PARTS[tree.name]), trees))):
             print(f"the tests fail as the tree is: see pytest.txt in {BUILD / 'mutants'}", file=sys.stderr)
             return 2
         coverage = Coverage(trees)
@@ -253,21 +256,16 @@ def main(wanted: list[str]) -> int:
 
         survivors = 0
         with open(BUILD / "mutants.txt", "w") as report:
-            for module in [module for module in MODULES if not wanted or module in wanted]:
-                here = ROOT / module
-                paths = sorted(here.rglob("*.py")) if here.is_dir() else [here]
-                mutants = [one for path in paths for one in mutants_of(str(path.relative_to(ROOT)))]
+            for module, changes in mutants.items():
                 alive = 0
-                for mutant, code in zip(mutants, pool.map(outcome, mutants), strict=True):
+                for mutant, code in zip(changes, pool.map(outcome, changes), strict=True):
                     if code == 0:
                         alive += 1
                         print(mutant.change, end="\n\n", file=report, flush=True)
-                    elif code not in (
-                        1,
-                        None,
-                    ):  # the module cannot be imported any more, or this tool is wrong
+                    elif code not in (1, None):
+                        # The module cannot be imported any more, or this tool is wrong
                         print(f"pytest ended with {code}:\n{mutant.change}\n", file=report, flush=True)
-                print(f"{module}: {alive} of {len(mutants)} changes survived", flush=True)
+                print(f"{module}: {alive} of {len(changes)} changes survived", flush=True)
                 survivors += alive
     return 1 if survivors else 0
 

@@ -21,7 +21,7 @@ from access import (
     revoking,
     rosters,
 )
-from access.errors import AlreadyDone, Denied, Unfit
+from access.errors import AlreadyDone, Unfit
 from access.models import (
     AreaUserPermission,
     DelegationContract,
@@ -36,7 +36,7 @@ from access.models import (
 from access.policy.lookups import _best_grant_of_each_area
 from audit.models import LogEntry
 from customers import shown
-from tests.access.test_policy import inquiry_of, refusal
+from tests.access.test_policy import denied, inquiry_of, refusal
 from tests.world import MATSUYAMA, TAKAMATSU
 
 pytestmark = pytest.mark.django_db
@@ -46,7 +46,7 @@ A_SECOND = timedelta(seconds=1)
 
 @pytest.fixture
 def another_contract(world) -> DelegationContract:
-    """One in force with the same delegate, under which nobody was granted."""
+    """One in force with the same delegate, for one item, under which nobody was granted."""
     return DelegationContract.objects.create(
         title="別の契約", delegator=world.contract.delegator, delegate=world.contract.delegate,
         starts_at=world.contract.starts_at, ends_at=world.contract.ends_at, delegated_items=["name"],
@@ -94,11 +94,8 @@ class TestAreas:
         assert rights.exists(), "the office's supervisors declare there"
         assert refusal(policy.basis_for_lookup, world.operator) == "no_area"
 
-    def test_of_two_grants_in_an_area_the_one_that_delegates_more(self, world):
-        narrow = DelegationContract.objects.create(
-            title="狭い契約", delegator=world.contract.delegator, delegate=world.contract.delegate,
-            starts_at=world.contract.starts_at, ends_at=world.contract.ends_at, delegated_items=["name"],
-        )  # fmt: skip
+    def test_of_two_grants_in_an_area_the_one_that_delegates_more(self, world, another_contract):
+        narrow = another_contract
         RosterEntry.objects.create(
             contract=narrow, person=world.contractor, added_by=world.supervisor,
             trained_on=world.entry().trained_on,
@@ -144,29 +141,22 @@ class TestAreas:
 class TestRefusals:
     """The first fact that does not hold is the asker's own, and the entry says what it was about."""
 
-    def denied(self, call, *args) -> Denied:
-        with pytest.raises(Denied) as denied:
-            call(*args)
-        return denied.value
-
     def test_of_an_inquiry(self, world):
         emergency = world.declare()
         other, mine = (
             inquiry_of(world, person, emergency) for person in (world.contractor02, world.contractor)
         )
         about = {"inquiry_id": other.pk}
-        assert self.denied(policy.basis_for_lookup, world.contractor, other).facts == about
-        assert self.denied(policy.basis_for_lookup, world.contractor).facts == {"emergency_id": emergency.pk}
+        assert denied(policy.basis_for_lookup, world.contractor, other).facts == about
+        assert denied(policy.basis_for_lookup, world.contractor).facts == {"emergency_id": emergency.pk}
         inquiries.close(world.contractor, mine.pk, outcome="answered", found=True)
         mine.refresh_from_db()
-        over = self.denied(policy.basis_for_lookup, world.contractor, mine)
+        over = denied(policy.basis_for_lookup, world.contractor, mine)
         assert over.facts == {"inquiry_id": mine.pk, "emergency_id": emergency.pk}
 
     def test_of_what_is_on_the_screen(self, world):
         mine = inquiry_of(world, world.contractor, world.declare())
-        gone = self.denied(
-            policy.check_still_shown, world.contractor, mine, [(MATSUYAMA, frozenset({"name"}))]
-        )
+        gone = denied(policy.check_still_shown, world.contractor, mine, [(MATSUYAMA, frozenset({"name"}))])
         assert (gone.reason, gone.facts) == ("customer_unknown", {"inquiry_id": mine.pk})
 
     def test_a_grant_of_another_emergency_says_nothing_of_this_one(self, world):
@@ -187,7 +177,7 @@ class TestRefusals:
             suspended_at=now, suspended_by=world.supervisor, suspended_because="点検"
         )
         assert DelegationContract.objects.in_force().get() == another_contract
-        gone = self.denied(policy.check_called_for, world.contractor)
+        gone = denied(policy.check_called_for, world.contractor)
         assert gone.reason == "contract_not_in_force"
         assert gone.facts == {
             "grant_id": world.grant().pk,
@@ -213,20 +203,15 @@ class TestRefusals:
 
 
 class TestReviewing:
-    def reviews(self, world, who, contract) -> bool:
-        assert (who in policy.auditors_of([contract.pk])) == (
-            who.role == "auditor" and policy.contracts_to_review(who).contains(contract)
-        )
-        return who in policy.auditors_of([contract.pk])
-
     @pytest.mark.parametrize("of", ["person", "group"])
     def test_an_auditor_of_one_contract_is_none_of_another(self, world, another_contract, of):
         assert not policy.reviewed_contracts().contains(another_contract)
         world.nobody_reviews()
         holder = world.auditor if of == "person" else Group.objects.get(name="auditor")
         assign_perm(policy.REVIEW, holder, another_contract)
-        assert self.reviews(world, world.auditor, another_contract)
-        assert not self.reviews(world, world.auditor, world.contract)
+        assert list(policy.auditors_of([another_contract.pk])) == [world.auditor]
+        assert not policy.auditors_of([world.contract.pk]).exists()
+        assert list(policy.contracts_to_review(world.auditor)) == [another_contract]
         assert list(policy.reviewed_contracts()) == [another_contract]
 
     @pytest.mark.parametrize("of", ["person", "group"])
@@ -250,9 +235,8 @@ class TestReviewing:
         world.nobody_reviews()
         assign_perm(policy.REVIEW, Group.objects.get(name="auditor"), another_contract)
         policy.check_may_review_emergency(world.auditor, nobodys)
-        with pytest.raises(Denied) as denied:
-            policy.check_may_review_emergency(world.auditor, theirs)
-        assert denied.value.facts == {"emergency_id": theirs.pk}
+        gone = denied(policy.check_may_review_emergency, world.auditor, theirs)
+        assert gone.facts == {"emergency_id": theirs.pk}
 
 
 class TestSupervising:

@@ -13,11 +13,15 @@ from tests.world import MARUGAME, MATSUYAMA, TAKAMATSU
 pytestmark = pytest.mark.django_db
 
 
-def refusal(call, *args) -> str:
-    with pytest.raises(Denied) as denied:
+def denied(call, *args) -> Denied:
+    with pytest.raises(Denied) as raised:
         call(*args)
-    assert denied.value.reason in REASONS
-    return denied.value.reason
+    assert raised.value.reason in REASONS
+    return raised.value
+
+
+def refusal(call, *args) -> str:
+    return denied(call, *args).reason
 
 
 def inquiry_of(world, person, emergency=None) -> Inquiry:
