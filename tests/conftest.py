@@ -90,10 +90,11 @@ def a_copy_of(original: str) -> Iterator[str]:
     copy = f"{original}_{uuid.uuid4().hex[:8]}"
     connections.close_all()
     # A template may have no other session; one that a test left open in another thread is ended.
-    # (An autovacuum is not ours to end: PostgreSQL itself sends it away.)
+    # (An autovacuum, or a session of the superuser that is just closing, is not ours to end: PostgreSQL sends
+    # the one away, and waits for the other.)
     _as_owner(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        "WHERE datname = %s AND backend_type = 'client backend'",
+        "WHERE datname = %s AND backend_type = 'client backend' AND usename = current_user",
         original,
     )
     _as_owner(f'CREATE DATABASE "{copy}" TEMPLATE "{original}" STRATEGY FILE_COPY')
