@@ -161,12 +161,10 @@ def test_on_a_full_disk_no_customer_leaves_without_an_entry(world):
         "'', '', '', '{}', '' FROM generate_series(1, %s)"
     )
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid(), tableoid::regclass::text FROM audit_logentry LIMIT 1")
-        pid, month = cursor.fetchone()
-        # Autovacuum would find room in the pages, and the table would not have to grow
-        cursor.execute(f"ALTER TABLE {month} SET (autovacuum_enabled = off)")
         # until the month is larger than a piece of the write-ahead log, which has to be written on
         cursor.execute(filler, [12_000])
+        cursor.execute("SELECT pg_backend_pid(), tableoid::regclass::text FROM audit_logentry LIMIT 1")
+        pid, month = cursor.fetchone()
         cursor.execute("SELECT pg_relation_size(%s)", [month])
         (size,) = cursor.fetchone()
         assert size > 20 * 2**20
